@@ -1,0 +1,15 @@
+"""MAY WE: the central list, the gate and the proof."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class ComplianceConfig(AppConfig):
+    default_auto_field = "django.db.models.BigAutoField"
+    name = "compliance"
+    verbose_name = "Opt-outs"
+
+    def ready(self) -> None:
+        from compliance.triggers import install_after_migrate  # noqa: PLC0415 - models must be loaded first
+
+        post_migrate.connect(install_after_migrate, sender=self)

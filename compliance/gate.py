@@ -1,0 +1,211 @@
+"""The only yes or no to an outgoing text. No flag skips it, and every answer explains itself."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from accounts.models import OptOutScope, SenderNumber
+from accounts.phone import in_north_america
+from compliance.bulk_reads import read_active_blocks, read_open_holds
+from compliance.purposes import Purpose
+from compliance.state import Block, Hold, RecipientState, read_state
+
+CONFIRM_WITHIN = timedelta(minutes=5)  # US-11
+US_RULES_TIME = ZoneInfo("America/New_York")
+
+
+class Refusal(StrEnum):
+    """Why a text may not be sent; the same words in the API, the admin and the log."""
+
+    OPTED_OUT = "opted_out"
+    HELD_FOR_REVIEW = "held_for_review"
+    CONFIRMATION_ALREADY_SENT = "confirmation_already_sent"
+    CONFIRMATION_TOO_LATE = "confirmation_too_late"
+    STATE_UNAVAILABLE = "state_unavailable"
+    SENDER_INACTIVE = "sender_inactive"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirms:
+    """Which episode of which opt-out a confirmation answers, and when that was asked for."""
+
+    opt_out_id: int
+    episode: int
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """May this be sent? `sender` None asks for any company number."""
+
+    tenant_id: int
+    recipient: str
+    purpose: Purpose | str
+    sender: SenderNumber | None = None
+    by_person: bool = False
+    emergency_reason: str = ""
+    confirms: Confirms | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer, with the rule, the scope, the opt-out and the words behind it."""
+
+    allowed: bool
+    sentence: str
+    reason: str = ""
+    rule: str = ""
+    scope: str = ""
+    opt_out_id: int | None = None
+    since: datetime | None = None
+    words: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The decision as it is stored with the message."""
+        return asdict(self) | {"since": self.since.isoformat() if self.since else None}
+
+
+ALLOWED = Decision(True, "Nobody has asked to stop.")
+
+
+def check(question: Question, now: datetime) -> Decision:
+    """Decide one text from a fresh reading. Raises what the database raises: then nothing may be sent."""
+    return decide(question, read_state(question.tenant_id, question.recipient), now)
+
+
+def decide(question: Question, state: RecipientState, now: datetime) -> Decision:
+    """Decide one text from a state that was read under the recipient's lock, or for information only."""
+    if question.sender is not None and not is_usable(question.sender):
+        return Decision(False, f"The company number {question.sender} is switched off.", Refusal.SENDER_INACTIVE)
+    match question.purpose:
+        case Purpose.OPT_OUT_CONFIRMATION:
+            return _decide_confirmation(question, state, now)
+        case Purpose.HELP_REPLY:
+            return Decision(True, "Help is answered even after an opt-out (CT-11).", rule="CT-11")
+        case Purpose.EMERGENCY if question.emergency_reason:
+            return Decision(True, f"Emergency: {question.emergency_reason}", rule="US-19")
+        case _:
+            return _find_block(question, state, now) or _find_hold(question, state) or ALLOWED
+
+
+def is_usable(sender: SenderNumber) -> bool:
+    """Whether a company number may send: it, its business and its provider connection are active."""
+    return sender.is_active and sender.tenant.is_active and (sender.account is not None and sender.account.is_active)
+
+
+def reach_of(block: Block, sender: str, purpose: str, number: str, now: datetime) -> str:
+    """The rule by which an active opt-out reaches a text, or "" where it does not (DESIGN 4, scope)."""
+    if block.scope == OptOutScope.TENANT:
+        return "scope.tenant"
+    if not sender or block.sender == sender:
+        return "scope.number"
+    if in_north_america(number):
+        if purpose == Purpose.MARKETING:
+            return "US-23"
+        if revoke_all_applies(now):
+            return "US-15"
+    return ""
+
+
+def revoke_all_applies(now: datetime) -> bool:
+    """Whether the FCC's revoke-all is in force (US-15): from a date that is a setting, in Eastern time."""
+    return bool(now.astimezone(US_RULES_TIME).date() >= settings.REVOKE_ALL_FROM)
+
+
+def _find_block(question: Question, state: RecipientState, now: datetime) -> Decision | None:
+    sender = question.sender.number if question.sender else ""
+    for block in state.active:
+        if reach := reach_of(block, sender, question.purpose, question.recipient, now):
+            return refuse_for(block, reach)
+    return None
+
+
+_REACH_SENTENCES = {
+    "scope.tenant": "for all numbers of the business",
+    "scope.number": "for this company number",
+    "US-23": "for another company number; in North America marketing then stops for all of them (US-23)",
+    "US-15": "for another company number; in North America that now stops all of them (US-15)",
+}
+
+
+def refuse_for(block: Block, reach: str) -> Decision:
+    """The refusal that an opt-out causes, in a sentence for the person who wanted to send."""
+    who = "The recipient opted out" if block.by_recipient else "The business blocked this recipient"
+    said = f" with “{block.words[:80]}”" if block.words else ""
+    sentence = f"{who} on {block.opted_out_at:%Y-%m-%d}{said}, {_REACH_SENTENCES[reach]}."
+    return Decision(
+        False,
+        sentence,
+        Refusal.OPTED_OUT,
+        rule=block.rule or f"source.{block.source}",
+        scope=reach,
+        opt_out_id=block.id,
+        since=block.opted_out_at,
+        words=block.words,
+    )
+
+
+def _find_hold(question: Question, state: RecipientState) -> Decision | None:
+    if not state.holds or question.by_person:
+        return None
+    return refuse_for_hold(state.holds[0])
+
+
+def refuse_for_hold(hold: Hold) -> Decision:
+    """The refusal that an unanswered unclear text causes."""
+    sentence = f"“{hold.words[:80]}” may be an opt-out; until a person has answered it, nothing automatic is sent."
+    return Decision(
+        False, sentence, Refusal.HELD_FOR_REVIEW, rule="US-02", scope="hold", since=hold.asked_at, words=hold.words
+    )
+
+
+def _decide_confirmation(question: Question, state: RecipientState, now: datetime) -> Decision:
+    asked = question.confirms
+    block = next((b for b in state.active if asked and b.id == asked.opt_out_id), None)
+    if asked is None or block is None or block.episode != asked.episode:
+        sentence = "The person opted back in before the confirmation went out."
+        return Decision(False, sentence, Refusal.CONFIRMATION_TOO_LATE, rule="US-10")
+    if now - asked.asked_at > CONFIRM_WITHIN:
+        sentence = "More than five minutes have passed since the opt-out; it stands without a confirmation."
+        return Decision(False, sentence, Refusal.CONFIRMATION_TOO_LATE, rule="US-11", opt_out_id=block.id)
+    if block.confirmation_claimed_at is not None:
+        sentence = "This opt-out has had its one confirmation."
+        return Decision(False, sentence, Refusal.CONFIRMATION_ALREADY_SENT, rule="US-10", opt_out_id=block.id)
+    return Decision(True, "The one confirmation of this opt-out.", rule="US-10", opt_out_id=block.id)
+
+
+def check_many(
+    tenant_id: int, numbers: Iterable[str], sender: SenderNumber | None, purpose: Purpose | str, now: datetime
+) -> dict[str, Decision]:
+    """The refusals among many E.164 numbers; a number that is not in the answer may be texted.
+
+    Works on sets: two queries whatever the length. Without sender, blocked for any number is blocked.
+    """
+    wanted = list(numbers)
+    if sender is not None and not is_usable(sender):
+        refusal = decide(Question(tenant_id, "", purpose, sender), RecipientState(tenant_id, ""), now)
+        return dict.fromkeys(wanted, refusal)
+    refusals = _many_holds(tenant_id, wanted)
+    refusals.update(_many_blocks(tenant_id, wanted, sender, purpose, now))
+    return refusals
+
+
+def _many_blocks(
+    tenant_id: int, numbers: list[str], sender: SenderNumber | None, purpose: Purpose | str, now: datetime
+) -> dict[str, Decision]:
+    refusals = {}
+    for number, block in read_active_blocks(tenant_id, numbers):
+        if number in refusals:
+            continue
+        if reach := reach_of(block, sender.number if sender else "", purpose, number, now):
+            refusals[number] = refuse_for(block, reach)
+    return refusals
+
+
+def _many_holds(tenant_id: int, numbers: list[str]) -> dict[str, Decision]:
+    return {number: refuse_for_hold(hold) for number, hold in read_open_holds(tenant_id, numbers)}

@@ -1,0 +1,239 @@
+"""The central list: recipients, their opt-outs, and what proves them.
+
+Nothing here is ever deleted, and only `opt_outs` writes opt-outs.
+"""
+
+from typing import Any, ClassVar, NoReturn
+
+from django.db import models
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
+
+from accounts.models import OptOutScope
+from accounts.scoping import TenantOwned, TenantQuerySet
+
+
+class Source(models.TextChoices):
+    """How an opt-out reached us."""
+
+    KEYWORD = "keyword", "Keyword by text"
+    PHRASE = "phrase", "Sentence by text"
+    REVIEW = "review", "Review of an unclear text"
+    WEB_PAGE = "web_page", "Web page"
+    VOICE = "voice", "Phone call"
+    EMAIL = "email", "E-mail"
+    IN_PERSON = "in_person", "In person"
+    API = "api", "API"
+    IMPORT = "import", "Import"
+    STAFF = "staff", "Staff"
+    PROVIDER = "provider", "Provider"
+    CARRIER = "carrier", "Carrier"
+
+
+class ActorKind(models.TextChoices):
+    """Who acted. Kept as plain values, so that history outlives the account."""
+
+    RECIPIENT = "recipient", "Recipient"
+    USER = "user", "Employee"
+    API_KEY = "api_key", "API key"
+    SYSTEM = "system", "System"
+    COMMAND = "command", "Command line"
+
+
+class Recipient(TenantOwned):
+    """An outside number of one business. The row is the lock: every change of consent first locks it."""
+
+    number = models.CharField(max_length=32)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    seen_at = models.DateTimeField(default=timezone.now, editable=False)
+    opted_in_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "number"], name="recipient_once")]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Evidence(TenantOwned):
+    """The words and ids behind a change of consent. Append-only, held by triggers."""
+
+    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="evidence")
+    way = models.CharField(max_length=12, choices=Source.choices)
+    words = models.TextField(blank=True)
+    occurred_at = models.DateTimeField()
+    details = models.JSONField(default=dict)
+    digest = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name_plural = "evidence"
+
+    def __str__(self) -> str:
+        return f"{self.get_way_display()}: “{self.words[:60]}”"
+
+
+class OptOutQuerySet(TenantQuerySet):
+    """Reads. Writing passes `opt_outs`, since a queryset's writes leave no history."""
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("Opt-outs are written by compliance.opt_outs alone, with their history.")
+
+    update = bulk_create = bulk_update = delete = _refuse  # type: ignore[assignment]
+
+
+class OptOut(TenantOwned):
+    """One row per recipient, scope and who asked; `active` or `lifted`, never deleted."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active", "Opted out"
+        LIFTED = "lifted", "Opted back in"
+
+    class RequestedBy(models.TextChoices):
+        RECIPIENT = "recipient", "Recipient"
+        BUSINESS = "business", "Business"
+
+    class Action(models.TextChoices):
+        OPTED_OUT = "opted_out", "Opted out"
+        REPEATED = "repeated", "Asked again"
+        SUPERSEDED = "superseded", "Arrived late; a newer opt-in stands"
+        LIFTED = "lifted", "Opted back in"
+
+    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="opt_outs")
+    scope = models.CharField(max_length=8, choices=OptOutScope.choices)
+    sender = models.CharField("company number", max_length=32, blank=True)
+    requested_by = models.CharField(max_length=10, choices=RequestedBy.choices)
+
+    status = models.CharField(max_length=8, choices=Status.choices)
+    source = models.CharField(max_length=12, choices=Source.choices)
+    reason = models.TextField(blank=True)
+    rule = models.CharField(max_length=80, blank=True)
+    language = models.CharField(max_length=8, blank=True)
+    texted = models.CharField("company number texted", max_length=32, blank=True)
+    episode = models.PositiveIntegerField(default=1)
+    opted_out_at = models.DateTimeField()
+    asked_at = models.DateTimeField("last asked at")
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    changed_at = models.DateTimeField()
+
+    action = models.CharField("last change", max_length=12, choices=Action.choices)
+    actor_kind = models.CharField(max_length=12, choices=ActorKind.choices)
+    actor_id = models.CharField(max_length=64, blank=True)
+    actor_name = models.CharField("changed by", max_length=160, blank=True)
+    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+")
+    evidence_digest = models.CharField(max_length=64)
+
+    preceding_id = models.CharField("text that came before", max_length=36, blank=True)
+    preceding_at = models.DateTimeField(null=True, blank=True)
+    preceding_user_id = models.BigIntegerField(null=True, blank=True)
+    preceding_user = models.CharField("employee who sent it", max_length=160, blank=True)
+    preceding_campaign_id = models.BigIntegerField(null=True, blank=True)
+    preceding_campaign = models.CharField("campaign", max_length=120, blank=True)
+
+    # Whether the one confirmation of this episode is asked for and handed over: a fact about a text, not a change
+    # of consent, so it stays out of history.
+    confirmation_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    confirmation_claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = OptOutQuerySet.as_manager()
+    writes = models.Manager()
+    history = HistoricalRecords(
+        excluded_fields=["confirmation_asked_at", "confirmation_claimed_at"],
+        history_id_field=models.BigAutoField(),
+        history_user_id_field=models.CharField(max_length=64, null=True, editable=False),
+        history_user_getter=lambda row: None,
+        history_user_setter=lambda row, user: None,
+        get_user=lambda instance, **_: None,
+        verbose_name="change",
+    )
+
+    class Meta:
+        verbose_name = "opt-out"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["tenant", "recipient", "scope", "sender", "requested_by"], name="opt_out_once"
+            ),
+            models.CheckConstraint(
+                name="opt_out_sender_goes_with_number_scope",
+                condition=models.Q(scope="tenant", sender="") | (models.Q(scope="number") & ~models.Q(sender="")),
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "-changed_at", "-id"], name="opt_out_newest_first"),
+            models.Index(fields=["tenant", "preceding_campaign_id"], name="opt_out_campaign"),
+        ]
+        permissions: ClassVar = [
+            ("record_optout", "Can opt people out"),
+            ("lift_optout", "Can opt people back in, with evidence"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipient} {self.get_status_display().lower()}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == self.Status.ACTIVE
+
+
+class Consent(TenantOwned):
+    """A recipient's yes: when, by which way, for which numbers, and its evidence."""
+
+    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="consents")
+    scope = models.CharField(max_length=8, choices=OptOutScope.choices)
+    sender = models.CharField("company number", max_length=32, blank=True)
+    way = models.CharField(max_length=12, choices=Source.choices)
+    given_at = models.DateTimeField()
+    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+")
+    confirmation_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-given_at"]
+
+    def __str__(self) -> str:
+        return f"{self.recipient} {self.get_way_display().lower()}"
+
+
+class ReviewItem(TenantOwned):
+    """A text that a person must read. An unclear one is a hold until it is answered or falls due."""
+
+    class Kind(models.TextChoices):
+        UNCLEAR = "unclear", "May be an opt-out"
+        WANTS_BACK = "wants_back", "Wants to be texted again"
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        OPTED_OUT = "opted_out", "Opted out"
+        NOT_OPT_OUT = "not_opt_out", "Not an opt-out"
+        CLOSED = "closed", "Closed"
+
+    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="review_items")
+    kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.UNCLEAR)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.OPEN)
+    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+")
+    texted = models.CharField("company number texted", max_length=32, blank=True)
+    reason = models.TextField()
+    rule = models.CharField(max_length=80, blank=True)
+    language = models.CharField(max_length=8, blank=True)
+    preceding = models.JSONField(default=dict, editable=False)
+    asked_at = models.DateTimeField("received")
+    due_at = models.DateTimeField("due", null=True, blank=True)
+    put_off_at = models.DateTimeField(null=True, blank=True, editable=False)
+    answered_at = models.DateTimeField(null=True, blank=True, editable=False)
+    answered_by = models.CharField(max_length=160, blank=True, editable=False)
+    answer_reason = models.TextField(blank=True, editable=False)
+
+    class Meta:
+        verbose_name = "review"
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "status", "due_at"], name="review_oldest_first"),
+            models.Index(fields=["due_at"], condition=models.Q(status="open", kind="unclear"), name="review_due"),
+        ]
+        permissions: ClassVar = [("answer_reviewitem", "Can answer reviews")]
+
+    def __str__(self) -> str:
+        return f"{self.recipient}: {self.get_kind_display().lower()}"
+
+    @property
+    def is_hold(self) -> bool:
+        return self.status == self.Status.OPEN and self.kind == self.Kind.UNCLEAR

@@ -1,0 +1,31 @@
+"""The only writer of opt-outs: the state table of DESIGN 4.
+
+Every call stands inside the caller's transaction, locks the recipient first, writes one history row for every change
+it makes, and texts nobody: what it returns says whether a reply is due.
+"""
+
+from compliance.opt_outs.confirmations import claim_confirmation, release_confirmation
+from compliance.opt_outs.lifting import LiftRefused, lift
+from compliance.opt_outs.locking import lock_recipient, relock_recipient
+from compliance.opt_outs.opting_in import OptedIn, record_opt_in
+from compliance.opt_outs.opting_out import Answer, OptedOut, Request, record_opt_out
+from compliance.opt_outs.writing import RECIPIENT, SYSTEM, Actor, Preceding
+
+__all__ = [
+    "RECIPIENT",
+    "SYSTEM",
+    "Actor",
+    "Answer",
+    "LiftRefused",
+    "OptedIn",
+    "OptedOut",
+    "Preceding",
+    "Request",
+    "claim_confirmation",
+    "lift",
+    "lock_recipient",
+    "record_opt_in",
+    "record_opt_out",
+    "release_confirmation",
+    "relock_recipient",
+]

@@ -1,0 +1,27 @@
+"""The recipient's row is the lock: every change of consent and every claim takes it first."""
+
+from datetime import datetime
+
+from django.db import connection
+
+from compliance.models import Recipient
+from compliance.state import RecipientState, read_state
+
+
+def lock_recipient(tenant_id: int, number: str, now: datetime) -> RecipientState:
+    """Lock a recipient, making the row where it is missing, then read its state in a statement of its own.
+
+    One upsert does both: its DO UPDATE locks a row that stands, and waits for whoever holds it.
+    """
+    assert connection.in_atomic_block, "a lock outside a transaction holds nothing"  # noqa: S101
+    row = Recipient(tenant_id=tenant_id, number=number, created_at=now, seen_at=now)
+    Recipient.objects.bulk_create(
+        [row], update_conflicts=True, unique_fields=["tenant", "number"], update_fields=["seen_at"]
+    )
+    return read_state(tenant_id, number)
+
+
+def relock_recipient(recipient_id: int) -> RecipientState:
+    """Lock a recipient that is known to exist, then read its state in a statement of its own."""
+    row = Recipient.objects.select_for_update(no_key=True).only("tenant_id", "number").get(pk=recipient_id)
+    return read_state(row.tenant_id, row.number)

@@ -1,0 +1,113 @@
+"""What is known of a recipient, read in one query: the gate and `opt_outs` decide from the same facts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models import F, FilteredRelation, Q
+
+from accounts.models import OptOutScope
+from compliance.models import OptOut, Recipient, ReviewItem
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One opt-out row, active or lifted, with the words behind it."""
+
+    id: int
+    scope: str
+    sender: str
+    requested_by: str
+    status: str
+    source: str
+    rule: str
+    texted: str
+    opted_out_at: datetime
+    asked_at: datetime
+    episode: int
+    confirmation_asked_at: datetime | None
+    confirmation_claimed_at: datetime | None
+    words: str
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == OptOut.Status.ACTIVE
+
+    @property
+    def by_recipient(self) -> bool:
+        return self.requested_by == OptOut.RequestedBy.RECIPIENT
+
+    def covers(self, sender: str) -> bool:
+        """Whether this row by itself closes a company number ("" asks for all of them)."""
+        return self.scope == OptOutScope.TENANT or (self.sender == sender != "")
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An unclear text that nobody has answered yet."""
+
+    id: int
+    asked_at: datetime
+    due_at: datetime | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientState:
+    """A recipient as the decisions need it. `id` is None for a number that was never seen."""
+
+    tenant_id: int
+    number: str
+    id: int | None = None
+    opted_in_at: datetime | None = None
+    blocks: tuple[Block, ...] = ()
+    holds: tuple[Hold, ...] = ()
+
+    @property
+    def active(self) -> tuple[Block, ...]:
+        return tuple(block for block in self.blocks if block.is_active)
+
+
+BLOCK_COLUMNS = tuple(name for name in Block.__slots__ if name != "words")
+_COLUMNS = (
+    "id",
+    "opted_in_at",
+    *(f"opt_outs__{name}" for name in BLOCK_COLUMNS),
+    "opt_outs__evidence__words",
+    "hold__id",
+    "hold__asked_at",
+    "hold__due_at",
+    "hold__evidence__words",
+)
+_HOLD_AT = 2 + len(BLOCK_COLUMNS) + 1
+_HELD = Q(review_items__status=ReviewItem.Status.OPEN, review_items__kind=ReviewItem.Kind.UNCLEAR)
+
+
+def read_state(tenant_id: int, number: str) -> RecipientState:
+    """The state of one number of a business, in one query.
+
+    To rely on it, hold the recipient's lock first and read afterwards, in a statement of its own.
+    """
+    rows = list(
+        Recipient.objects.filter(tenant_id=tenant_id, number=number)
+        .annotate(hold=FilteredRelation("review_items", condition=_HELD))
+        .values_list(*_COLUMNS)
+        .order_by(F("opt_outs__id"), F("hold__id"))
+    )
+    if not rows:
+        return RecipientState(tenant_id, number)
+    blocks = {row[2]: Block(*row[2:_HOLD_AT]) for row in rows if row[2] is not None}
+    holds = {row[_HOLD_AT]: Hold(*row[_HOLD_AT:]) for row in rows if row[_HOLD_AT] is not None}
+    return RecipientState(tenant_id, number, rows[0][0], rows[0][1], tuple(blocks.values()), tuple(holds.values()))
+
+
+def state_after(state: RecipientState, rows: Iterable[OptOut]) -> RecipientState:
+    """The state once those rows were written, without reading it again."""
+    changed = {row.pk: block_of(row) for row in rows}
+    kept = (block for block in state.blocks if block.id not in changed)
+    return replace(state, blocks=(*kept, *changed.values()))
+
+
+def block_of(row: OptOut) -> Block:
+    """A row as the decisions see it."""
+    return Block(*(getattr(row, name) for name in BLOCK_COLUMNS), row.evidence.words)

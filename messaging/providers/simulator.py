@@ -1,0 +1,43 @@
+"""The handset simulator's provider: unsigned, in demos alone, slow or failing on demand."""
+
+import random
+import time
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.conf import settings as project
+
+from messaging.providers import generic_json
+from messaging.providers.base import (
+    HandedOver,
+    InboundText,
+    NotTaken,
+    OutgoingText,
+    Proof,
+    Provider,
+    RawWebhook,
+    Rejected,
+    StatusUpdate,
+)
+
+
+class Simulator(Provider):
+    slug: ClassVar[str] = "simulator"
+    label: ClassVar[str] = "Simulator"
+
+    def verify(self, raw: RawWebhook, settings: Mapping[str, Any]) -> Proof:
+        if not project.SIMULATOR:
+            raise Rejected("The simulator is switched off.")
+        return Proof.NONE
+
+    def read_inbound(self, raw: RawWebhook) -> list[InboundText]:
+        return generic_json.read_inbound(raw)
+
+    def read_status(self, raw: RawWebhook) -> list[StatusUpdate]:
+        return generic_json.read_status(raw)
+
+    def send(self, text: OutgoingText, settings: Mapping[str, Any]) -> HandedOver:
+        time.sleep(project.SIMULATOR_LATENCY_MS / 1000)
+        if random.random() < project.SIMULATOR_FAILURE_RATE:  # noqa: S311 - chance, not secrecy
+            raise NotTaken("The simulated provider is down.")
+        return HandedOver(f"sim-{text.id}", delivered=True)

@@ -1,0 +1,296 @@
+"""The inbound story: a verified text becomes a stored message and everything that it causes, in one transaction."""
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import OptOutScope, ProviderAccount, SenderNumber, Tenant
+from accounts.phone import NumberKind, read_party
+from compliance import opt_outs, reviews
+from compliance.classifier import Classification, Intent, classify
+from compliance.evidence import Proof as EvidenceOf
+from compliance.models import OptOut, Source
+from compliance.purposes import OUR_REPLIES, Purpose
+from compliance.replies import render_reply
+from compliance.state import RecipientState, state_after
+from messaging.models import InboundMessage, OutboundMessage
+from messaging.providers import find_provider
+from messaging.providers.base import InboundText
+from messaging.sending import queue_reply, touch_conversation
+
+ANSWER_HELP_EVERY = timedelta(minutes=5)
+LONGEST_KEY = 255
+REACHED_A_PHONE = ("sending", "sent", "delivered", "unknown")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+Outcome = InboundMessage.Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a text reached us: its connection, its bytes, what its signature proved, and when.
+
+    `clock` is time.perf_counter() at the door, so that the message can tell how long the decision took.
+    """
+
+    account: ProviderAccount
+    raw_body: bytes
+    proof: str
+    received_at: datetime
+    clock: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply that is due: its purpose, its words, and the opt-out that it confirms."""
+
+    purpose: Purpose
+    body: str
+    opt_out: OptOut | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a text caused, in the words that are stored with it."""
+
+    outcome: InboundMessage.Outcome
+    explanation: str
+    state: RecipientState
+    opt_out: OptOut | None = None
+    reply: Reply | None = None
+
+
+@dataclass(slots=True)
+class Scene:
+    """What is known when a text is applied. The recipient is locked."""
+
+    tenant: Tenant
+    arrival: Arrival
+    message: InboundMessage
+    verdict: Classification
+    state: RecipientState
+    to: str
+    now: datetime
+
+    @property
+    def sender(self) -> SenderNumber | None:
+        return self.message.sender_number
+
+    def proof(self, way: Source) -> EvidenceOf:
+        ids = {
+            "provider": self.arrival.account.provider,
+            "connection": self.arrival.account.pk,
+            "event_key": self.message.event_key,
+            "texted": self.to,
+            "received_at": self.arrival.received_at.isoformat(),
+            "signature": self.arrival.proof,
+            "raw_sha256": sha256(self.arrival.raw_body).hexdigest(),
+        }
+        return EvidenceOf(way, self.message.body, self.message.asked_at, ids)
+
+
+def receive(arrival: Arrival, text: InboundText, now: datetime) -> InboundMessage | None:
+    """Store and apply one verified text. None for one that was applied before: nothing changes twice.
+
+    Raises whatever goes wrong; then nothing of it is kept, and the caller keeps the delivery.
+    """
+    key = _event_key(text.event_key)
+    try:
+        with transaction.atomic():
+            return _apply(arrival, text, key, now)
+    except IntegrityError:
+        known = InboundMessage.objects.filter(
+            tenant_id=arrival.account.tenant_id, account=arrival.account, event_key=key
+        )
+        if known.exists():
+            return None
+        raise
+
+
+def _apply(arrival: Arrival, text: InboundText, key: str, now: datetime) -> InboundMessage:
+    scene = _set_scene(arrival, text, key, now)
+    effect = EFFECTS[scene.verdict.intent](scene)
+    message = scene.message
+    message.outcome, message.explanation, message.opt_out = effect.outcome, effect.explanation, effect.opt_out
+    message.decided_in_ms = round((time.perf_counter() - arrival.clock) * 1000, 2)
+    message.save(force_insert=True)
+    if effect.reply and scene.sender is not None:
+        reply = effect.reply
+        queue_reply(message, effect.state, reply.purpose, reply.body, now, reply.opt_out)
+    return message
+
+
+def _set_scene(arrival: Arrival, text: InboundText, key: str, now: datetime) -> Scene:
+    """Lock the recipient, find the thread, and read the text. Nothing inbound is refused: an unknown number is kept."""
+    tenant = arrival.account.tenant
+    body = clean(text.text)
+    number, to = read_party(clean(text.sender), tenant.country), read_party(clean(text.to), tenant.country)
+    sender = SenderNumber.objects.select_related("account", "tenant").filter(tenant=tenant, number=to).first()
+    state = opt_outs.lock_recipient(tenant.pk, number, now)
+    assert state.id is not None  # noqa: S101 - it was just made
+    conversation = touch_conversation(tenant.pk, state.id, to, sender, body, now)
+    verdict = classify(body, tenant.language)
+    message = InboundMessage(
+        tenant=tenant,
+        account=arrival.account,
+        event_key=key,
+        conversation=conversation,
+        recipient_id=state.id,
+        sender_number=sender,
+        body=body,
+        raw_body=arrival.raw_body,
+        proof=arrival.proof,
+        sent_at=text.sent_at,
+        received_at=arrival.received_at,
+        asked_at=min(text.sent_at or arrival.received_at, arrival.received_at),
+        intent=verdict.intent,
+        rule=verdict.rule,
+        language=verdict.language,
+    )
+    return Scene(tenant, arrival, message, verdict, state, to, now)
+
+
+def clean(text: str) -> str:
+    """A text that a database can store. The raw bytes are kept beside it."""
+    return UNSTORABLE.sub("\ufffd", text)
+
+
+def _event_key(key: str) -> str:
+    key = clean(key)
+    return key if len(key) <= LONGEST_KEY else sha256(key.encode()).hexdigest()
+
+
+def _opt_out(scene: Scene) -> Effect:
+    number_scope = _closes_one_number(scene)
+    recorded = opt_outs.record_opt_out(
+        scene.state,
+        opt_outs.Request(
+            proof=scene.proof(Source.PHRASE if ".phrase." in scene.verdict.rule else Source.KEYWORD),
+            scope=OptOutScope.NUMBER if number_scope else OptOutScope.TENANT,
+            sender=scene.to if number_scope else "",
+            reason=f"Texted “{scene.message.body[:160]}”.",
+            rule=scene.verdict.rule,
+            language=scene.verdict.language,
+            texted=scene.to,
+            preceding=_find_preceding(scene),
+            answer=_who_answers(scene),
+        ),
+        opt_outs.RECIPIENT,
+        scene.now,
+    )
+    reply = None
+    if recorded.confirm:
+        reply = _reply(scene, Purpose.OPT_OUT_CONFIRMATION, recorded.opt_out)
+    state = state_after(scene.state, [recorded.opt_out])
+    return Effect(Outcome(recorded.action), recorded.why, state, recorded.opt_out, reply)
+
+
+def _closes_one_number(scene: Scene) -> bool:
+    """STOP reaches as far as the business chose; STOPALL and a number that we do not know mean the whole business."""
+    by_number = scene.tenant.opt_out_scope == OptOutScope.NUMBER
+    return by_number and scene.verdict.word != "stopall" and scene.sender is not None
+
+
+def _who_answers(scene: Scene) -> opt_outs.Answer:
+    if scene.sender is None or scene.sender.kind == NumberKind.ALPHANUMERIC:
+        return opt_outs.Answer.NOBODY
+    if find_provider(scene.arrival.account.provider).answers_itself(scene.sender.kind, scene.verdict.word):
+        return opt_outs.Answer.NETWORK
+    return opt_outs.Answer.SHORT_CODE if scene.sender.kind == NumberKind.SHORT_CODE else opt_outs.Answer.OURS
+
+
+def _find_preceding(scene: Scene) -> opt_outs.Preceding:
+    """The last text that this company number sent before: which campaign, and whose."""
+    last = (
+        OutboundMessage.objects.filter(
+            recipient_id=scene.state.id,
+            conversation_id=scene.message.conversation_id,
+            status__in=REACHED_A_PHONE,
+            created_at__lte=scene.message.asked_at,
+        )
+        .exclude(purpose__in=OUR_REPLIES)
+        .select_related("user", "campaign")
+        .order_by("-created_at")
+        .first()
+    )
+    if last is None:
+        return opt_outs.Preceding()
+    return opt_outs.Preceding(
+        id=str(last.pk),
+        at=last.sent_at or last.created_at,
+        user_id=last.user_id,
+        user=last.user.display_name if last.user else "",
+        campaign_id=last.campaign_id,
+        campaign=last.campaign.name if last.campaign else "",
+    )
+
+
+def _reply(scene: Scene, purpose: Purpose, opt_out: OptOut | None = None) -> Reply:
+    body = render_reply(
+        purpose,
+        scene.verdict.language,
+        brand=scene.tenant.brand_name,
+        help_contact=scene.tenant.help_contact,
+        number_scope=opt_out is not None and opt_out.scope == OptOutScope.NUMBER,
+    )
+    return Reply(purpose, body, opt_out)
+
+
+def _opt_in(scene: Scene) -> Effect:
+    scope = scene.tenant.opt_out_scope
+    done = opt_outs.record_opt_in(scene.state, scene.proof(Source.KEYWORD), scope, scene.to, scene.now)
+    state = state_after(scene.state, done.lifted)
+    if done.remaining and not done.too_old:
+        reviews.ask_for_return(scene.state, scene.proof(Source.KEYWORD), scene.to, scene.now)
+    outcome = Outcome.NOT_LIFTED if done.remaining else Outcome.OPTED_IN
+    reply = _reply(scene, Purpose.OPT_IN_CONFIRMATION) if done.confirm else None
+    return Effect(outcome, done.why, state, done.lifted[0] if done.lifted else None, reply)
+
+
+def _help(scene: Scene) -> Effect:
+    """Help is answered in every state (CT-11), once in five minutes, so that two machines can't answer each other."""
+    answered = OutboundMessage.objects.filter(
+        conversation_id=scene.message.conversation_id,
+        purpose=Purpose.HELP_REPLY,
+        created_at__gt=scene.now - ANSWER_HELP_EVERY,
+    ).exists()
+    if answered:
+        return Effect(Outcome.HELP, "Help was answered within the last five minutes.", scene.state)
+    return Effect(
+        Outcome.HELP, "Help is answered in every state (CT-11).", scene.state, None, _reply(scene, Purpose.HELP_REPLY)
+    )
+
+
+def _unclear(scene: Scene) -> Effect:
+    if any(block.covers(scene.to) for block in scene.state.active):
+        return Effect(Outcome.RECORDED, "May be an opt-out; this person is opted out already.", scene.state)
+    if scene.state.opted_in_at and scene.state.opted_in_at > scene.message.asked_at:
+        return Effect(Outcome.RECORDED, "May be an opt-out; a newer opt-in stands.", scene.state)
+    unclear = reviews.Unclear(
+        proof=scene.proof(Source.PHRASE),
+        texted=scene.to,
+        reason=scene.verdict.reason,
+        rule=scene.verdict.rule,
+        language=scene.verdict.language,
+        preceding=_find_preceding(scene),
+    )
+    item = reviews.hold(scene.state, unclear, scene.tenant, scene.now)
+    why = f"{item.reason} Automatic texts are held until a person answers, by {item.due_at:%Y-%m-%d}."
+    return Effect(Outcome.HELD, why, scene.state)
+
+
+def _other(scene: Scene) -> Effect:
+    return Effect(Outcome.NONE, "No request; shown to the employee.", scene.state)
+
+
+EFFECTS = {
+    Intent.OPT_OUT: _opt_out,
+    Intent.OPT_IN: _opt_in,
+    Intent.HELP: _help,
+    Intent.UNCLEAR: _unclear,
+    Intent.OTHER: _other,
+}

@@ -1,0 +1,164 @@
+"""Accepting a text to send: it passes the gate, becomes a row, and a worker is woken. Refusals are stored too."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from accounts.models import SenderNumber, Tenant, User
+from compliance import gate
+from compliance.models import OptOut, Recipient
+from compliance.purposes import Purpose
+from compliance.state import RecipientState
+from messaging.models import Campaign, Conversation, InboundMessage, OutboundMessage
+from messaging.waking import wake_delivery
+
+LAST_TEXT = 160
+
+
+class KeyReused(ValueError):
+    """An Idempotency-Key came again with another request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What somebody wants sent. `recipient` is E.164; `by_person` means typed in the thread, after a warning."""
+
+    tenant: Tenant
+    sender: SenderNumber
+    recipient: str
+    body: str
+    purpose: Purpose | str
+    campaign: str = ""
+    user: User | None = None
+    by_person: bool = False
+    emergency_reason: str = ""
+    requested_by: str = ""
+    idempotency_key: str | None = None
+    request_digest: str = ""
+
+
+def accept_send(submission: Submission, now: datetime) -> OutboundMessage:
+    """Ask the gate and store the text as `queued` or `blocked`. Raises KeyReused, and what the database raises."""
+    if known := _find_repeat(submission):
+        return known
+    try:
+        with transaction.atomic():
+            return _accept(submission, now)
+    except IntegrityError:  # the same key at the same moment: the other request was first
+        if known := _find_repeat(submission):
+            return known
+        raise
+
+
+def _find_repeat(submission: Submission) -> OutboundMessage | None:
+    if submission.idempotency_key is None:
+        return None
+    known = OutboundMessage.objects.filter(tenant=submission.tenant, idempotency_key=submission.idempotency_key).first()
+    if known is not None and known.request_digest != submission.request_digest:
+        raise KeyReused("This Idempotency-Key was used with another request.")
+    return known
+
+
+def _accept(submission: Submission, now: datetime) -> OutboundMessage:
+    tenant, sender = submission.tenant, submission.sender
+    decision = gate.check(_question(submission), now)
+    recipient, _ = Recipient.objects.get_or_create(tenant=tenant, number=submission.recipient)
+    conversation = touch_conversation(tenant.pk, recipient.pk, sender.number, sender, submission.body, now)
+    message = OutboundMessage(
+        tenant=tenant,
+        conversation=conversation,
+        recipient=recipient,
+        sender_number=sender,
+        user=submission.user,
+        campaign=_find_campaign(submission),
+        purpose=submission.purpose,
+        body=submission.body,
+        by_person=submission.by_person,
+        emergency_reason=submission.emergency_reason,
+        requested_by=submission.requested_by,
+        idempotency_key=submission.idempotency_key,
+        request_digest=submission.request_digest,
+    )
+    return _store(message, decision, now)
+
+
+def _question(submission: Submission) -> gate.Question:
+    return gate.Question(
+        submission.tenant.pk,
+        submission.recipient,
+        submission.purpose,
+        submission.sender,
+        by_person=submission.by_person,
+        emergency_reason=submission.emergency_reason,
+    )
+
+
+def _find_campaign(submission: Submission) -> Campaign | None:
+    if not submission.campaign:
+        return None
+    return Campaign.objects.get_or_create(tenant=submission.tenant, name=submission.campaign)[0]
+
+
+def _store(message: OutboundMessage, decision: gate.Decision, now: datetime) -> OutboundMessage:
+    message.created_at = message.not_before = now
+    message.decision = decision.as_json()
+    message.status = OutboundMessage.Status.QUEUED if decision.allowed else OutboundMessage.Status.BLOCKED
+    message.reason = decision.reason
+    message.save(force_insert=True)
+    if decision.allowed:
+        wake_delivery(message.pk)
+    return message
+
+
+def queue_reply(
+    inbound: InboundMessage,
+    state: RecipientState,
+    purpose: Purpose,
+    body: str,
+    now: datetime,
+    opt_out: OptOut | None = None,
+) -> OutboundMessage:
+    """Queue our one reply to an incoming text, in the transaction that caused it.
+
+    state: the recipient as it stands after that text, read under the lock.
+    """
+    sender = inbound.sender_number
+    assert sender is not None, "a reply needs a company number to come from"  # noqa: S101
+    confirms = gate.Confirms(opt_out.pk, opt_out.episode, inbound.asked_at) if opt_out else None
+    question = gate.Question(inbound.tenant_id, state.number, purpose, sender, confirms=confirms)
+    message = OutboundMessage(
+        tenant_id=inbound.tenant_id,
+        conversation_id=inbound.conversation_id,
+        recipient_id=inbound.recipient_id,
+        sender_number=sender,
+        purpose=purpose,
+        body=body,
+        requested_by="Automatic reply",
+        in_reply_to=inbound,
+        opt_out=opt_out,
+        episode=opt_out.episode if opt_out else None,
+        asked_at=inbound.asked_at,
+    )
+    return _store(message, gate.decide(question, state, now), now)
+
+
+def touch_conversation(
+    tenant_id: int, recipient_id: int, number: str, sender: SenderNumber | None, text: str, now: datetime
+) -> Conversation:
+    """The thread between a recipient and a company number, moved to the top: one upsert."""
+    row = Conversation(
+        tenant_id=tenant_id,
+        recipient_id=recipient_id,
+        sender=number,
+        sender_number=sender,
+        last_message_at=now,
+        last_text=text[:LAST_TEXT],
+    )
+    Conversation.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["tenant", "recipient", "sender"],
+        update_fields=["sender_number", "last_message_at", "last_text"],
+    )
+    return row

@@ -1,0 +1,92 @@
+"""Waking a worker after a commit, off the request's path.
+
+The row in the database is the promise; this is only a nudge. A refused broker raises and a hanging one blocks, so
+neither may stand in a request: one thread a process does the talking, and drops what it can't deliver. The sweeper
+finds the rows all the same.
+"""
+
+import atexit
+import os
+import queue
+import threading
+import time
+from uuid import UUID
+
+import structlog
+from celery import current_app
+from django.db import transaction
+
+log = structlog.get_logger(__name__)
+
+WAITING_AT_MOST = 10_000
+REST_AFTER_FAILURE_SECONDS = 5.0
+EXPIRES_SECONDS = 60
+FLUSH_AT_EXIT_SECONDS = 2.0
+
+
+class Waker:
+    """One thread with a queue of message ids."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[str] = queue.Queue(WAITING_AT_MOST)
+        self._resting_until = 0.0
+        self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
+        self._thread.start()
+
+    def post(self, message_id: str) -> None:
+        """Note a message; never blocks. A full queue or a broken broker leaves it to the sweeper."""
+        if time.monotonic() < self._resting_until:
+            return
+        try:
+            self._waiting.put_nowait(message_id)
+        except queue.Full:
+            log.warning("waking_dropped", waiting=WAITING_AT_MOST)
+
+    def flush(self, seconds: float) -> None:
+        """Wait a moment for what is still to be said: short-lived commands end here."""
+        deadline = time.monotonic() + seconds
+        while self._waiting.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _run(self) -> None:
+        while True:
+            message_id = self._waiting.get()
+            try:
+                self._send(message_id)
+            finally:
+                self._waiting.task_done()
+
+    def _send(self, message_id: str) -> None:
+        if time.monotonic() < self._resting_until:
+            return
+        try:
+            current_app.send_task(
+                "messaging.tasks.deliver", args=[message_id], expires=EXPIRES_SECONDS, retry=False, ignore_result=True
+            )
+        except Exception as error:  # noqa: BLE001 - any broker's any failure: the sweeper will do it
+            self._resting_until = time.monotonic() + REST_AFTER_FAILURE_SECONDS
+            log.warning("broker_unreachable", error=str(error))
+
+
+_wakers: dict[int, Waker] = {}
+_starting = threading.Lock()
+
+
+def wake_delivery(message_id: UUID) -> None:
+    """Nudge a worker towards a message once the running transaction has committed."""
+    transaction.on_commit(lambda: _waker().post(str(message_id)), robust=True)
+
+
+def _waker() -> Waker:
+    """This process's waker: a thread does not survive a fork."""
+    pid = os.getpid()
+    with _starting:
+        if pid not in _wakers:
+            _wakers[pid] = Waker()
+        return _wakers[pid]
+
+
+@atexit.register
+def _flush_at_exit() -> None:
+    if waker := _wakers.get(os.getpid()):
+        waker.flush(FLUSH_AT_EXIT_SECONDS)
