@@ -2,9 +2,11 @@
 
 import logging.config
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "optout_project.settings")
@@ -29,6 +31,9 @@ SWEEPERS = {
     "sweep holds past due": _every(60.0, "messaging.tasks.sweep_holds"),
     "sweep stuck messages": _every(30.0, "messaging.tasks.sweep_stuck"),
 }
+
+# It warns root of pickled messages. Ours are JSON.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("optout_project")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import multiprocessing
 import os
 import signal
 import socket
@@ -16,17 +15,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from honcho.environ import parse_procfile
-from honcho.manager import Manager
-from honcho.printer import Message, Printer
-
 from optout_project.env import BASE_DIR, NAMES, Environment, WrongSettingError, folder, write_file
+from optout_project.processes import supervise
 
 MODES = ("run", "serve")
 ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 SECONDS_TO_ANSWER = 60
 SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_TO_END = 6
 
 
 def main(arguments: list[str]) -> int:
@@ -40,7 +35,9 @@ def main(arguments: list[str]) -> int:
     check_port(settings["HOST"], int(settings["PORT"]))
     write_file(_var_dir() / "settings.env", settings)
     greeting = prepare(mode, settings)
-    return supervise(settings, greeting)
+    print("Starting…", flush=True)
+    threading.Thread(target=watch, args=(settings, greeting), daemon=True).start()
+    return supervise()
 
 
 def compose(mode: str, process: Mapping[str, str]) -> dict[str, str]:
@@ -158,61 +155,6 @@ def box(lines: list[str]) -> str:
     return "\n".join([f"┌{'─' * (width + 2)}┐", *inside, f"└{'─' * (width + 2)}┘"])
 
 
-class QuietPrinter(Printer):  # type: ignore[misc] # honcho has no types
-    """Prints what the processes say, not what honcho says, and outlives a terminal that was closed."""
-
-    def write(self, message: Message) -> None:
-        """An error of the terminal must not keep us from ending the processes."""
-        if message.name != "system":
-            with contextlib.suppress(OSError):
-                super().write(message)
-                self.output.flush()
-
-
-class Processes(Manager):  # type: ignore[misc] # honcho has no types
-    """honcho's manager, which also knows who ended first, and bears a signal while it still starts."""
-
-    def __init__(self) -> None:
-        super().__init__(QuietPrinter(sys.stdout))
-        self.first_ended = ""
-        self.asked_to_end_at = 0.0
-
-    def terminate(self) -> None:
-        """Called by a signal, and again by loop() once one has ended."""
-        if not self._any_stopped():
-            self.asked_to_end_at = self.asked_to_end_at or time.monotonic()
-        # A process that has not told its id yet can't be signalled: _all_stopped comes back here once all have.
-        if self._all_started():
-            super().terminate()
-
-    def _all_stopped(self) -> bool:
-        if self.asked_to_end_at and not self.first_ended:
-            self.terminate()
-            if time.monotonic() - self.asked_to_end_at > SECONDS_TO_END:
-                self.kill()
-        ended = (name for name, process in self._processes.items() if "returncode" in process)
-        self.first_ended = self.first_ended or next(ended, "")
-        return bool(super()._all_stopped())
-
-
-def supervise(settings: Mapping[str, str], greeting: str) -> int:
-    """Run the Procfile's processes until a signal comes, or until one of them ends and takes the others along."""
-    processes = Processes()
-    procfile = parse_procfile((BASE_DIR / "Procfile").read_text(encoding="utf-8"))
-    for name, command in procfile.processes.items():
-        processes.add_process(name, command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, cwd=str(BASE_DIR))
-    # honcho's loop takes SIGINT and SIGTERM itself. Under nohup a closed terminal is ignored, as was asked for.
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    print("Starting…", flush=True)
-    threading.Thread(target=watch, args=(settings, greeting), daemon=True).start()
-    processes.loop()
-    if processes.asked_to_end_at:
-        return 0
-    print(f"The {processes.first_ended} process ended by itself, so all were stopped: see above.", file=sys.stderr)
-    return 1
-
-
 def watch(settings: Mapping[str, str], greeting: str) -> None:
     """Greet once the web server answers; end when make, which started us, is gone."""
     parent, under_make = os.getppid(), "MAKELEVEL" in os.environ
@@ -244,5 +186,4 @@ def _var_dir() -> Path:
 
 
 if __name__ == "__main__":
-    multiprocessing.set_start_method("fork")
     sys.exit(main(sys.argv[1:]))
