@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from compliance import keywords
 from compliance.classifier import Classification, Intent, classify
 
-GATHERED = Path(__file__).parent / "data" / "replies_gathered.csv"
+DATA = Path(__file__).parent / "data"
+GATHERED = DATA / "replies_gathered.csv"
+REQUIRED = DATA / "replies_required.csv"
 
 ALLOWED = {
     "opt_out": {Intent.OPT_OUT, Intent.UNCLEAR},
@@ -23,6 +25,7 @@ ALLOWED = {
     "other_or_unclear": {Intent.OTHER, Intent.UNCLEAR},
     "not_opt_in": {Intent.OTHER, Intent.UNCLEAR},
     "not_global": {Intent.UNCLEAR},
+    "unclear": {Intent.UNCLEAR},
 }
 # Spanish and Portuguese word lists come later; these words opt in elsewhere, but answer ordinary questions (NET-20).
 LATER_LANGUAGES = {"es", "pt"}
@@ -32,106 +35,10 @@ PER_SE = ["stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe"]
 LISTED = [*PER_SE, "stopall", "stop all", "unsub", "unsuscribe", "opt-out", "optout", "remove", "TD"]
 FRENCH = ["arret", "arrêt", "ARRÊT", "arrete", "ARRETT", "arrêtez", "désabonner"]
 
-# Appendix A.2: quoted by courts and guidelines; none may be ignored.
-NEVER_IGNORED = """please opt me out
-I've changed my mind and don't want to receive these anymore
-please do not send any further messages
-take my contact info off please
-I asked to be removed… Stop the messages
-I do not wish to be contacted
-exit
-cease and desist
-Cease and Desist All Communication
-remove me
-no
-S
-stop texting me
-stop please
-please cancel
-leave me alone
-goodbye
-take me off your list
-lose my number
-wrong number
-do not contact me
-unsubcribe
-stpo
-sotp
-st0p
-no más
-ya no me envíen mensajes
-🛑
-STOP 🙏
-Stop. Thanks!
-I said STOP""".splitlines()
 
-# Appendix A.3 and ordinary talk (CT-03).
-ORDINARY = """when does the sale end?
-cancel my 3pm appointment
-is there a bus stop nearby
-can't stop laughing
-I can't stop smiling
-end of month works
-quit smoking program?
-I don't want to stop
-yes
-ok
-who is this
-stop by at 5
-I quit my job
-cancel the meeting
-don't stop
-please don't remove me
-Don't stop texting me
-stop joking
-nonstop
-I'm in, we must STOP this bill!
-Please cancel my order!
-need help?
-can you help me
-Remove my name from the appointment
-no problem
-not yet
-Un arrêt de bus est devant la porte
-merci beaucoup
-à demain""".splitlines()
-
-HELD = """please stop texting me
-Please stop sending text reminders
-opt me out of these texts
-I want to opt out
-Yes I support candidate X but please stop texting me
-STOP ads
-STOP 12345
-STOP rappel
-stop the promos but keep reminders
-Stop all promotional messages
-stopppp
-Please stopppp
-unsubcribe me from this
-I revoke my consent
-you have the wrong number
-This is not Maria
-not Maria
-wrong person
-Take me off this list
-why won't you stop texting me
-My bus is at the bus stop. Stop texting me.
-no thanks
-not interested
-start stop
-help stop
-START 🛑
-👎
-🖕
-🛑 texting me
-ne m'envoyez plus de messages
-arrêtez de m'envoyer des textos
-désabonnez-moi de cette liste
-retirez moi de votre liste
-mauvais numéro
-laissez-moi tranquille""".splitlines()
-HELD.append("STOP\nJohn Smith, Acme Corp.")
+def rows_of(file: Path) -> list[dict[str, str]]:
+    with file.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
 
 
 def intent(text: str, language: str = "en") -> Intent:
@@ -281,21 +188,11 @@ def test_lit14_a_stop_sign_alone_opts_out(sign: str) -> None:
     assert intent(sign) is Intent.OPT_OUT
 
 
-@pytest.mark.parametrize("text", NEVER_IGNORED)
-def test_us02_quoted_requests_are_never_ignored(text: str) -> None:
-    assert intent(text) in (Intent.OPT_OUT, Intent.UNCLEAR)
-
-
-@pytest.mark.parametrize("text", HELD)
-def test_us02_probable_requests_are_held_with_a_reason(text: str) -> None:
-    found = classify(text)
-    assert found.intent is Intent.UNCLEAR
-    assert found.reason.endswith(".")
-
-
-@pytest.mark.parametrize("text", ORDINARY)
-def test_ct03_ordinary_talk_passes(text: str) -> None:
-    assert intent(text) is Intent.OTHER
+@pytest.mark.parametrize("row", rows_of(REQUIRED), ids=lambda row: row["text"].strip())
+def test_us02_requests_are_never_ignored_and_ct03_ordinary_talk_passes(row: dict[str, str]) -> None:
+    found = classify(row["text"], row["language"])
+    assert found.intent in ALLOWED[row["label"]]
+    assert found.intent is not Intent.UNCLEAR or found.reason.endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -328,25 +225,20 @@ def test_a4_words_after_the_quote_are_read() -> None:
     assert intent("Liked “Sale today” STOP") is Intent.UNCLEAR
 
 
-def gathered() -> list[dict[str, str]]:
-    with GATHERED.open(newline="", encoding="utf-8") as file:
-        return [row for row in csv.DictReader(file) if row["language"] not in LATER_LANGUAGES]
-
-
-@pytest.mark.parametrize("row", gathered(), ids=lambda row: row["text"].strip())
+@pytest.mark.parametrize(
+    "row",
+    [row for row in rows_of(GATHERED) if row["language"] not in LATER_LANGUAGES],
+    ids=lambda row: row["text"].strip(),
+)
 def test_replies_gathered_from_other_projects(row: dict[str, str]) -> None:
     allowed = {Intent.OTHER} if row["text"] in NOT_OPT_IN_HERE else ALLOWED[row["label"]]
     assert intent(row["text"], row["language"][:2]) in allowed
 
 
-def test_no_language_is_opted_out_by_ordinary_rows() -> None:
-    with GATHERED.open(newline="", encoding="utf-8") as file:
-        wrong = [
-            row["text"]
-            for row in csv.DictReader(file)
-            if row["label"] == "other" and intent(row["text"]) is Intent.OPT_OUT
-        ]
-    assert wrong == []
+@pytest.mark.parametrize("hint", ["en", "fr", "es"])
+def test_ordinary_replies_of_any_language_opt_nobody_out(hint: str) -> None:
+    ordinary = [row["text"] for row in rows_of(GATHERED) if row["label"].startswith(("other", "not_", "opt_in"))]
+    assert [text for text in ordinary if intent(text, hint) is Intent.OPT_OUT] == []
 
 
 OPT_OUT_WORDS = sorted({word for word, entry in keywords.load().words.items() if entry.intent == "opt_out"})
