@@ -178,7 +178,7 @@ def test_net20_nothing_but_the_bare_word_opts_in(text: str) -> None:
     assert intent(text) is not Intent.OPT_IN
 
 
-@pytest.mark.parametrize("text", ["HELP", "info", " info please", "Help!", "aide", "AIDE SVP", "help?"])
+@pytest.mark.parametrize("text", ["HELP", "info", " info please", "Help!", "aide", "aide stp", "AIDE SVP", "help?"])
 def test_ct11_help_words(text: str) -> None:
     assert intent(text) is Intent.HELP
 
