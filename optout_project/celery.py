@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 from celery import Celery
-from celery.platforms import SecurityWarning
 from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "optout_project.settings")
@@ -32,8 +31,8 @@ SWEEPERS = {
     "sweep stuck messages": _every(30.0, "messaging.tasks.sweep_stuck"),
 }
 
-# It warns root of pickled messages. Ours are JSON.
-warnings.filterwarnings("ignore", category=SecurityWarning)
+# It warns root, for the sake of pickled messages. Ours are JSON.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 app = Celery("optout_project")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -38,11 +38,12 @@ NAMES = (
     "WEB_WORKERS",
     "WORKER_THREADS",
 )
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 SECRET_NAMES = ("SECRET_KEY", "ENCRYPTION_KEYS")
 FLAGS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 
 
-class WrongSettingError(SystemExit):
+class WrongSetting(SystemExit):
     """Ends any process that loads the settings: its sentence on stderr, status 1, no traceback."""
 
 
@@ -60,14 +61,14 @@ class Environment:
         """On or off, in any of the usual words."""
         value = self.text(name, "on" if default else "off")
         if value.lower() not in FLAGS:
-            raise WrongSettingError(f"{name} is {value!r}: set it to on or off.")
+            raise WrongSetting(f"{name} is {value!r}: set it to on or off.")
         return FLAGS[value.lower()]
 
     def whole(self, name: str, default: int, low: int, high: int) -> int:
         """A whole number within bounds."""
         value = self.text(name, str(default))
         if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
-            raise WrongSettingError(f"{name} is {value!r}: set it to a whole number from {low} to {high}.")
+            raise WrongSetting(f"{name} is {value!r}: set it to a whole number from {low} to {high}.")
         return int(value)
 
     def fraction(self, name: str, default: float) -> float:
@@ -78,7 +79,7 @@ class Environment:
         except ValueError:
             number = -1.0
         if not 0 <= number <= 1:
-            raise WrongSettingError(f"{name} is {value!r}: set it to a number from 0 to 1.")
+            raise WrongSetting(f"{name} is {value!r}: set it to a number from 0 to 1.")
         return number
 
     def day(self, name: str, default: str) -> date:
@@ -87,7 +88,7 @@ class Environment:
         try:
             return date.fromisoformat(value)
         except ValueError:
-            raise WrongSettingError(f"{name} is {value!r}: set it to a date such as {default}.") from None
+            raise WrongSetting(f"{name} is {value!r}: set it to a date such as {default}.") from None
 
     def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
         """One of a few words, whatever its case."""
@@ -95,7 +96,7 @@ class Environment:
         for word in allowed:
             if value.lower() == word.lower():
                 return word
-        raise WrongSettingError(f"{name} is {value!r}: set it to one of {', '.join(allowed)}.")
+        raise WrongSetting(f"{name} is {value!r}: set it to one of {', '.join(allowed)}.")
 
     def items(self, name: str, default: list[str]) -> list[str]:
         """A list separated by commas."""
@@ -110,7 +111,7 @@ class Environment:
         """Scheme, host and port of a web address, without a slash at the end."""
         value = self.text(name, default).rstrip("/")
         if not _is_origin(value):
-            raise WrongSettingError(
+            raise WrongSetting(
                 f"{name} is {value!r}: set it to scheme and host alone, such as https://sms.example.com."
             )
         return value
@@ -119,7 +120,7 @@ class Environment:
         """The address of a Redis server, or nothing."""
         value = self.text(name)
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
-            raise WrongSettingError(f"{name} must start with redis://, rediss:// or unix://.")
+            raise WrongSetting(f"{name} must start with redis://, rediss:// or unix://.")
         return value
 
     def database(self, name: str, default: str) -> dict[str, Any]:
@@ -130,7 +131,7 @@ class Environment:
             return {**config, "NAME": str(BASE_DIR / config["NAME"])}
         if value.startswith(("postgres://", "postgresql://")):
             return _postgres(name, value)
-        raise WrongSettingError(f"{name} must look like sqlite:////folder/file.sqlite3 or postgres://user@host/name.")
+        raise WrongSetting(f"{name} must look like sqlite:////folder/file.sqlite3 or postgres://user@host/name.")
 
     def fernet_keys(self, name: str) -> list[str]:
         """Fernet keys, newest first. Their values never reach a message."""
@@ -139,7 +140,7 @@ class Environment:
             try:
                 Fernet(key)
             except ValueError:
-                raise WrongSettingError(
+                raise WrongSetting(
                     f"{name} holds no Fernet key at place {position}: "
                     "each is 32 random bytes in URL-safe base64, 44 characters."
                 ) from None
@@ -162,7 +163,7 @@ def _postgres(name: str, value: str) -> dict[str, Any]:
     except (ValueError, TypeError):
         config = {}
     if not config.get("NAME"):
-        raise WrongSettingError(f"{name} must name a database: postgres://user:password@host:5432/name.")
+        raise WrongSetting(f"{name} must name a database: postgres://user:password@host:5432/name.")
     return config
 
 
@@ -184,7 +185,7 @@ def read_file(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongSettingError(f"{path} cannot be read ({error}): give this user the right to read it.") from None
+        raise WrongSetting(f"{path} cannot be read ({error}): give this user the right to read it.") from None
     pairs = (line.partition("=") for line in lines if "=" in line and not line.lstrip().startswith("#"))
     found = {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
     return {name: value for name, value in found.items() if value}
@@ -194,7 +195,7 @@ def write_file(path: Path, values: Mapping[str, str]) -> None:
     """Replace a file of NAME=value lines in one step, readable by its owner alone."""
     for name, value in values.items():
         if "\n" in value:
-            raise WrongSettingError(f"{name} has a line break in it: put it on one line.")
+            raise WrongSetting(f"{name} has a line break in it: put it on one line.")
     draft = _draft(path, values)
     draft.replace(path)
 
@@ -204,7 +205,7 @@ def folder(path: Path) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise WrongSettingError(f"The folder {path} cannot be made ({error.strerror}): set VAR_DIR to one.") from None
+        raise WrongSetting(f"The folder {path} cannot be made ({error.strerror}): set VAR_DIR to one.") from None
     return path
 
 
@@ -215,7 +216,7 @@ def _secrets(path: Path) -> dict[str, str]:
     found = read_file(path)
     missing = [name for name in SECRET_NAMES if name not in found]
     if missing:
-        raise WrongSettingError(f"{path} has no {missing[0]}: bring the file back from a backup or set {missing[0]}.")
+        raise WrongSetting(f"{path} has no {missing[0]}: bring the file back from a backup or set {missing[0]}.")
     return found
 
 
@@ -239,7 +240,5 @@ def _draft(path: Path, values: Mapping[str, str]) -> Path:
             draft.flush()
             os.fsync(draft.fileno())
     except OSError as error:
-        raise WrongSettingError(
-            f"{path} cannot be written ({error.strerror}): set VAR_DIR to a folder of yours."
-        ) from None
+        raise WrongSetting(f"{path} cannot be written ({error.strerror}): set VAR_DIR to a folder of yours.") from None
     return Path(draft.name)

@@ -189,12 +189,10 @@ AXES_RESET_ON_SUCCESS = True
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_VERBOSE = False
 
-ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
-
 
 def _allowed_hosts() -> list[str]:
     """This machine under its own names, and the name that providers call."""
-    own = socket.gethostname() if HOST in ANY_ADDRESS else HOST
+    own = socket.gethostname() if HOST in environment.ANY_ADDRESS else HOST
     return sorted({"localhost", "127.0.0.1", "[::1]", own, urlsplit(PUBLIC_URL).hostname or own})
 
 

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from optout_project.env import BASE_DIR, NAMES, Environment, WrongSettingError, folder, write_file
+from optout_project.env import ANY_ADDRESS, BASE_DIR, NAMES, Environment, WrongSetting, folder, write_file
 from optout_project.processes import supervise
 
 MODES = ("run", "serve")
-ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 SECONDS_TO_ANSWER = 60
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -92,15 +91,15 @@ def check_port(host: str, port: int) -> None:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(found[4])
     except socket.gaierror:
-        raise WrongSettingError(f"HOST is {host!r}, which no address is known for: set it to 127.0.0.1.") from None
+        raise WrongSetting(f"HOST is {host!r}, which no address is known for: set it to 127.0.0.1.") from None
     except OSError as error:
-        raise WrongSettingError(
+        raise WrongSetting(
             f"Port {port} on {host} cannot be used ({error.strerror}): choose another, such as PORT={_other(port)}."
         ) from None
 
 
 def _other(port: int) -> int:
-    return port + 1 if 1024 <= port < 65535 else 8000  # noqa: PLR2004 - the lowest port that needs no root
+    return port + 1 if 1024 <= port < 65535 else 8000
 
 
 def prepare(mode: str, settings: Mapping[str, str]) -> str:

@@ -74,7 +74,7 @@ def _free_port() -> int:
 )
 def test_a_wrong_value_is_named_in_one_sentence(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(env.WrongSettingError, match=rf"^{name} [^\n]+\.$"):
+    with pytest.raises(env.WrongSetting, match=rf"^{name} [^\n]+\.$"):
         runpy.run_path(str(env.BASE_DIR / "optout_project" / "settings.py"))
 
 
