@@ -146,6 +146,10 @@ def test_net01_the_word_is_stop_only_where_it_stands_alone() -> None:
     )
 
 
+def test_a_word_that_is_nearly_one_is_named() -> None:
+    assert [classify(text).word for text in ("Exit!", "STPO", "stopppp")] == ["exit", "stpo", "stop"]
+
+
 def test_lit07_stopall_is_recognised_however_it_is_written() -> None:
     assert {
         classify(text).word
@@ -338,13 +342,17 @@ LONG = 100_000
 )
 def test_time_is_linear_in_the_length_of_the_text(piece: str) -> None:
     text = (piece * LONG)[:LONG]
-    started = time.perf_counter()
+    started = time.process_time()
     classify(text)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_every_rule_names_its_sources() -> None:
     lexicon = keywords.load()
-    entries = [*lexicon.words.values(), *lexicon.emoji.values(), *lexicon.phrases]
+    entries: list[keywords.Entry | keywords.Phrase] = [
+        *lexicon.words.values(),
+        *lexicon.emoji.values(),
+        *lexicon.phrases,
+    ]
     assert [entry.rule for entry in entries if not entry.sources] == []
     assert [entry.rule for entry in entries if entry.intent == "unclear" and not entry.reason] == []

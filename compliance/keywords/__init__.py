@@ -137,15 +137,16 @@ def _stretched(language: str, row: Mapping[str, Any]) -> Entry:
 def _add_nearly(lexicon: Lexicon, language: str, row: Mapping[str, Any]) -> None:
     entry = _entry(language, "nearly", row, intent="unclear")
     for word in map(plain, row["words"]):
-        lexicon.words.setdefault(word, entry)
+        lexicon.words.setdefault(word, replace(entry, canonical=word))
 
 
 def _add_footers(lexicon: Lexicon, language: str, row: Mapping[str, Any]) -> None:
     """ "STOP2END", "stop to quit", "Reply STOP to unsubscribe": every combination, with and without spaces."""
-    endings = ["", *(f"{link} {second}" for link, second in product(row["link"], row["second"]))]
-    for lead, first, ending in product(row["lead"], row["first"], endings):
-        if lead or ending:
-            copied = plain(f"{lead} {first} {ending}")
+    endings = [("", ""), *product(row["link"], row["second"])]
+    for lead, first, (link, second) in product(row["lead"], row["first"], endings):
+        # "end to end" is no footer.
+        if (lead or second) and first != second:
+            copied = plain(f"{lead} {first} {link} {second}")
             entry = _entry(language, "footer", {"id": plain(first)}, intent="opt_out")
             lexicon.footers[copied.replace(" ", "")] = replace(entry, canonical=copied)
 
@@ -176,7 +177,7 @@ def _add_reactions(lexicon: Lexicon, language: str, row: Mapping[str, Any]) -> N
     for intent, prefixes in _reactions(row):
         details = {"id": "reaction", "sources": row["sources"], "reason": row["reason"] if intent == "unclear" else ""}
         pattern = re.compile(rf"\s*(?:{'|'.join(prefixes)})\s*[\"“„«]", re.IGNORECASE)
-        lexicon.reactions.append((pattern, _entry(language, "quote", details, intent=intent)))
+        lexicon.reactions.append((pattern, replace(_entry(language, "quote", details, intent=intent), canonical="")))
 
 
 def _reactions(row: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:

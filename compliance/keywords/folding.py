@@ -16,8 +16,8 @@ def strip_invisible(text: str) -> str:
     """Remove combining marks, variation selectors, zero-width and bidirectional characters, soft hyphens."""
     if text.isascii():
         return text
-    category = unicodedata.category
-    return "".join(char for char in text if category(char) not in _INVISIBLE and char not in _BLANK_LETTERS)
+    hidden = [char for char in set(text) if unicodedata.category(char) in _INVISIBLE or char in _BLANK_LETTERS]
+    return text.translate({ord(char): None for char in hidden}) if hidden else text
 
 
 def fold(text: str) -> str:
