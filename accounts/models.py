@@ -96,7 +96,7 @@ class User(AbstractUser):
     role = models.CharField(max_length=24, choices=Role.choices, default=Role.EMPLOYEE)
     is_staff = models.BooleanField("may log in", default=True)
 
-    objects = UserManager()
+    objects: ClassVar = UserManager()
 
     class Meta:
         verbose_name = "employee"

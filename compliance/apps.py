@@ -10,6 +10,6 @@ class ComplianceConfig(AppConfig):
     verbose_name = "Opt-outs"
 
     def ready(self) -> None:
-        from compliance.triggers import install_after_migrate  # noqa: PLC0415 - models must be loaded first
+        from compliance.triggers import install_after_migrate
 
         post_migrate.connect(install_after_migrate, sender=self)

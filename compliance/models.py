@@ -79,7 +79,7 @@ class OptOutQuerySet(TenantQuerySet):
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("Opt-outs are written by compliance.opt_outs alone, with their history.")
 
-    update = bulk_create = bulk_update = delete = _refuse  # type: ignore[assignment]
+    update = bulk_create = bulk_update = delete = _refuse
 
 
 class OptOut(TenantOwned):
@@ -135,7 +135,7 @@ class OptOut(TenantOwned):
     confirmation_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
     confirmation_claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = OptOutQuerySet.as_manager()
+    objects: ClassVar = OptOutQuerySet.as_manager()
     writes = models.Manager()
     history = HistoricalRecords(
         excluded_fields=["confirmation_asked_at", "confirmation_claimed_at"],

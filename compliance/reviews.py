@@ -31,11 +31,10 @@ class Unclear:
 
 def hold(state: RecipientState, unclear: Unclear, tenant: Tenant, now: datetime) -> ReviewItem:
     """Hold automatic texts to a locked recipient and ask a person, with a due date in business days (US-07)."""
-    assert state.id is not None, "lock the recipient first"  # noqa: S101
-    evidence = keep_evidence(tenant.pk, state.id, unclear.proof, now)
+    evidence = keep_evidence(tenant.pk, state.locked_id, unclear.proof, now)
     return ReviewItem.objects.create(
         tenant=tenant,
-        recipient_id=state.id,
+        recipient_id=state.locked_id,
         kind=ReviewItem.Kind.UNCLEAR,
         evidence=evidence,
         texted=unclear.texted,
@@ -50,11 +49,10 @@ def hold(state: RecipientState, unclear: Unclear, tenant: Tenant, now: datetime)
 
 def ask_for_return(state: RecipientState, proof: Proof, texted: str, now: datetime) -> ReviewItem:
     """Tell a person that somebody wants to be texted again whom the business, or another scope, still blocks."""
-    assert state.id is not None, "lock the recipient first"  # noqa: S101
-    evidence = keep_evidence(state.tenant_id, state.id, proof, now)
+    evidence = keep_evidence(state.tenant_id, state.locked_id, proof, now)
     return ReviewItem.objects.create(
         tenant_id=state.tenant_id,
-        recipient_id=state.id,
+        recipient_id=state.locked_id,
         kind=ReviewItem.Kind.WANTS_BACK,
         evidence=evidence,
         texted=texted,

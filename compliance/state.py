@@ -64,6 +64,12 @@ class RecipientState:
     holds: tuple[Hold, ...] = ()
 
     @property
+    def locked_id(self) -> int:
+        """The row's id. Writers lock first, and locking makes the row."""
+        assert self.id is not None, "lock the recipient first"  # noqa: S101
+        return self.id
+
+    @property
     def active(self) -> tuple[Block, ...]:
         return tuple(block for block in self.blocks if block.is_active)
 
@@ -110,4 +116,4 @@ def state_after(state: RecipientState, rows: Iterable[OptOut]) -> RecipientState
 
 def block_of(row: OptOut) -> Block:
     """A row as the decisions see it."""
-    return Block(*(getattr(row, name) for name in BLOCK_COLUMNS), row.evidence.words)
+    return Block(**{name: getattr(row, name) for name in BLOCK_COLUMNS}, words=row.evidence.words)

@@ -37,7 +37,9 @@ class Trigger:
 def expected_triggers(vendor: str) -> list[Trigger]:
     """Every trigger that must be there; `verify_audit` looks for each by name."""
     build = _postgresql if vendor == "postgresql" else _sqlite
-    protected = [(table, key, ("UPDATE", "DELETE")) for table, key in APPEND_ONLY.items()]
+    protected: list[tuple[str, str, tuple[str, ...]]] = [
+        (table, key, ("UPDATE", "DELETE")) for table, key in APPEND_ONLY.items()
+    ]
     protected += [(table, key, ("DELETE",)) for table, key in NEVER_DELETED.items()]
     return [trigger for table, key, verbs in protected for trigger in build(table, key, verbs)]
 

@@ -53,7 +53,7 @@ class Conversation(TenantOwned):
     last_message_at = models.DateTimeField(default=timezone.now)
     last_text = models.CharField(max_length=160, blank=True)
 
-    objects = ThreadQuerySet.as_manager()
+    objects: ClassVar = ThreadQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -111,7 +111,7 @@ class OutboundMessage(TenantOwned):
     idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001 - NULL is not unique
     request_digest = models.CharField(max_length=64, blank=True, editable=False)
 
-    objects = ThreadQuerySet.as_manager()
+    objects: ClassVar = ThreadQuerySet.as_manager()
 
     class Meta:
         verbose_name = "outgoing text"
@@ -173,7 +173,7 @@ class InboundMessage(TenantOwned):
     opt_out = models.ForeignKey(OptOut, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     decided_in_ms = models.FloatField("decided in (ms)", null=True, blank=True)
 
-    objects = ThreadQuerySet.as_manager()
+    objects: ClassVar = ThreadQuerySet.as_manager()
 
     class Meta:
         verbose_name = "incoming text"

@@ -131,15 +131,14 @@ def _set_scene(arrival: Arrival, text: InboundText, key: str, now: datetime) -> 
     number, to = read_party(clean(text.sender), tenant.country), read_party(clean(text.to), tenant.country)
     sender = SenderNumber.objects.select_related("account", "tenant").filter(tenant=tenant, number=to).first()
     state = opt_outs.lock_recipient(tenant.pk, number, now)
-    assert state.id is not None  # noqa: S101 - it was just made
-    conversation = touch_conversation(tenant.pk, state.id, to, sender, body, now)
+    conversation = touch_conversation(tenant.pk, state.locked_id, to, sender, body, now)
     verdict = classify(body, tenant.language)
     message = InboundMessage(
         tenant=tenant,
         account=arrival.account,
         event_key=key,
         conversation=conversation,
-        recipient_id=state.id,
+        recipient_id=state.locked_id,
         sender_number=sender,
         body=body,
         raw_body=arrival.raw_body,
@@ -207,7 +206,7 @@ def _find_preceding(scene: Scene) -> opt_outs.Preceding:
     """The last text that this company number sent before: which campaign, and whose."""
     last = (
         OutboundMessage.objects.filter(
-            recipient_id=scene.state.id,
+            recipient_id=scene.state.locked_id,
             conversation_id=scene.message.conversation_id,
             status__in=REACHED_A_PHONE,
             created_at__lte=scene.message.asked_at,

@@ -18,7 +18,7 @@ def deliver(message_id: str) -> None:
 def sweep_queued() -> None:
     """Deliver what was queued and not fetched: a lost nudge, or a pause that is over."""
     for message_id in delivery.find_due(timezone.now(), WAKE_AT_ONCE):
-        deliver.apply_async(args=[str(message_id)], expires=60)
+        deliver.apply_async(args=(str(message_id),), expires=60)
 
 
 @shared_task(name="messaging.tasks.sweep_deliveries")

@@ -31,8 +31,7 @@ def record_opt_in(state: RecipientState, proof: Proof, scope: OptOutScope | str,
     scope: how far it reaches; `number` opens the number that was texted and what that number's STOP closed.
     An opt-in that is not newer than the newest opt-out it concerns is recorded and lifts nothing.
     """
-    assert state.id is not None, "lock the recipient first"  # noqa: S101
-    evidence = keep_evidence(state.tenant_id, state.id, proof, now)
+    evidence = keep_evidence(state.tenant_id, state.locked_id, proof, now)
     theirs = [b for b in state.active if b.by_recipient and opens(scope, texted, b)]
     newest = max((block.asked_at for block in theirs), default=None)
     too_old = newest is not None and proof.occurred_at <= newest
@@ -71,10 +70,12 @@ def record_consent(
 ) -> Consent:
     """Keep a yes, and how new the newest one is: a late STOP is judged by it."""
     given_at = evidence.occurred_at
-    Recipient.objects.filter(pk=state.id).update(opted_in_at=Greatest(Coalesce("opted_in_at", given_at), given_at))
+    Recipient.objects.filter(pk=state.locked_id).update(
+        opted_in_at=Greatest(Coalesce("opted_in_at", given_at), given_at)
+    )
     return Consent.objects.create(
         tenant_id=state.tenant_id,
-        recipient_id=state.id,
+        recipient_id=state.locked_id,
         scope=scope,
         sender=texted if scope == OptOutScope.NUMBER else "",
         way=evidence.way,
@@ -106,6 +107,6 @@ def _decide_confirmation(
     if remaining:
         return False, "A block stands that this word does not lift; a person was asked."
     since = now - CONFIRM_OPT_IN_EVERY
-    if Consent.objects.filter(recipient_id=state.id, confirmation_asked_at__gt=since).exists():
+    if Consent.objects.filter(recipient_id=state.locked_id, confirmation_asked_at__gt=since).exists():
         return False, "An opt-in was confirmed within the last 24 hours."
     return True, "Opted in."

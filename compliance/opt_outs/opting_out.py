@@ -61,8 +61,7 @@ def record_opt_out(state: RecipientState, request: Request, actor: Actor, now: d
 
     A late request blocks, unless the same person's opt-in is newer; ties block.
     """
-    assert state.id is not None, "lock the recipient first"  # noqa: S101
-    evidence = keep_evidence(state.tenant_id, state.id, request.proof, now)
+    evidence = keep_evidence(state.tenant_id, state.locked_id, request.proof, now)
     standing = _find_row(state, request)
     if standing is not None and standing.is_active:
         row, action = _repeat(standing, request), OptOut.Action.REPEATED
@@ -117,7 +116,7 @@ def _supersede(state: RecipientState, standing: Block | None, request: Request, 
 def _start_row(state: RecipientState, request: Request) -> OptOut:
     row = OptOut(
         tenant_id=state.tenant_id,
-        recipient_id=state.id,
+        recipient_id=state.locked_id,
         scope=request.scope,
         sender=request.sender,
         requested_by=request.requested_by,
@@ -139,7 +138,7 @@ def _newer_opt_in(state: RecipientState, request: Request) -> datetime | None:
     late = state.opted_in_at is not None and request.asked_at < state.opted_in_at
     if not late or request.requested_by != OptOut.RequestedBy.RECIPIENT:
         return None
-    newer = Consent.objects.filter(recipient_id=state.id, given_at__gt=request.asked_at)
+    newer = Consent.objects.filter(recipient_id=state.locked_id, given_at__gt=request.asked_at)
     if request.scope == OptOutScope.NUMBER:
         newer = newer.filter(scope=OptOutScope.TENANT) | newer.filter(sender=request.sender)
     else:

@@ -1,4 +1,4 @@
-"""What a provider file supplies: verify a webhook, read it, hand a text over. Providers translate; they decide nothing."""
+"""What a provider file supplies: verify a webhook, read it, hand a text over. Providers translate, never decide."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
