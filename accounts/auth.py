@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
@@ -15,10 +15,12 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
-from rest_framework.views import APIView
 
 from accounts.models import ApiKey, User
 from accounts.roles import ROLE_PERMISSIONS
+
+if TYPE_CHECKING:  # REST framework's views import this module for their defaults
+    from rest_framework.views import APIView
 
 LAST_USED_EVERY = timedelta(minutes=1)
 
@@ -85,7 +87,7 @@ def _note_use(key: ApiKey) -> None:
 class HasScope(BasePermission):
     """Let a key in that holds the scope which the view names for the method."""
 
-    def has_permission(self, request: Request, view: APIView) -> bool:
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         if not isinstance(request.auth, ApiKey):
             return False
         needed = self._scope_for(request, view)
@@ -93,7 +95,7 @@ class HasScope(BasePermission):
         return needed in request.auth.scopes
 
     @staticmethod
-    def _scope_for(request: Request, view: APIView) -> str:
+    def _scope_for(request: Request, view: "APIView") -> str:
         scopes: dict[str, str] = view.scopes  # type: ignore[attr-defined]
         return scopes.get(request.method or "", ApiKey.Scope.READ)
 
@@ -107,7 +109,7 @@ class KeyRateThrottle(SimpleRateThrottle):
     def get_rate(self) -> str:
         return f"{settings.API_RATE_LIMIT_PER_MINUTE}/min"
 
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+    def get_cache_key(self, request: Request, view: "APIView") -> str | None:
         return f"throttle:{request.auth.pk}" if isinstance(request.auth, ApiKey) else None
 
 
