@@ -120,7 +120,7 @@ def revoke_all_applies(now: datetime) -> bool:
 def _find_block(question: Question, state: RecipientState, now: datetime) -> Decision | None:
     sender = question.sender.number if question.sender else ""
     for block in state.active:
-        if reach := reach_of(block, sender, question.purpose, question.recipient, now):
+        if reach := reach_of(block, sender, question.purpose, state.number, now):
             return refuse_for(block, reach)
     return None
 
