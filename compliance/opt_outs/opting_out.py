@@ -86,10 +86,11 @@ def _find_row(state: RecipientState, request: Request) -> Block | None:
 
 
 def _repeat(standing: Block, request: Request) -> OptOut:
+    """`texted` is the number whose STOP closed this, and whose START may open it: two of them are none."""
     row: OptOut = OptOut.writes.get(pk=standing.id)
-    if request.asked_at > row.asked_at:
-        row.asked_at = request.asked_at
-        row.texted = request.texted or row.texted
+    row.asked_at = max(row.asked_at, request.asked_at)
+    if row.texted != request.texted:
+        row.texted = ""
     return row
 
 
