@@ -10,6 +10,9 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from uuid import UUID
 
 import structlog
@@ -70,10 +73,23 @@ class Waker:
 
 _wakers: dict[int, Waker] = {}
 _starting = threading.Lock()
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def without_waking() -> Iterator[None]:
+    """Wake nobody for what is queued inside: the caller finishes it within its own transaction."""
+    before = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(before)
 
 
 def wake_delivery(message_id: UUID) -> None:
     """Nudge a worker towards a message once the running transaction has committed."""
+    if _quiet.get():
+        return
     transaction.on_commit(lambda: _waker().post(str(message_id)), robust=True)
 
 

@@ -1,0 +1,68 @@
+"""`demo`: two businesses to try the system with, and their log-ins."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from accounts.models import ProviderAccount, SenderNumber, Tenant, User
+from messaging.demo.building import ensure_demo
+from messaging.demo.company import OPERATOR, PASSWORD
+from messaging.demo.plan import SLUGS, BusinessPlan, load_plan
+
+
+class Command(BaseCommand):
+    help = "Set up the two demo businesses. Safe to repeat; refused where other businesses are."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print the log-ins as one line of JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        refuse_beside_real_business()
+        ensure_demo(timezone.now())
+        found = describe_demo()
+        if options["json"]:
+            self.stdout.write(json.dumps(found))
+        else:
+            self.stdout.write("\n".join(_lines(found)))
+
+
+def refuse_beside_real_business() -> None:
+    """Log-ins with known passwords never come to a real installation."""
+    other = Tenant.objects.exclude(slug__in=SLUGS, is_demo=True).first()
+    if other is not None:
+        raise CommandError(
+            f"The demo is refused: “{other.name}” is a business of this installation, "
+            "and demo log-ins have known passwords. Use an empty database."
+        )
+
+
+def describe_demo() -> dict[str, Any]:
+    """The log-ins and addresses of what stands."""
+    return {
+        "admin": {"username": OPERATOR, "password": PASSWORD},
+        "tenants": [_describe(load_plan(slug)) for slug in SLUGS],
+    }
+
+
+def _describe(plan: BusinessPlan) -> dict[str, Any]:
+    account = ProviderAccount.objects.filter(tenant__slug=plan.slug, provider="simulator").earliest("pk")
+    numbers = SenderNumber.objects.filter(tenant__slug=plan.slug).order_by("pk")
+    return {
+        "slug": plan.slug,
+        "users": User.objects.filter(tenant__slug=plan.slug).count(),
+        "webhook_token": account.token,
+        "sender_numbers": list(numbers.values_list("number", flat=True)),
+        "logins": [
+            {"username": plan.username(login), "password": PASSWORD, "role": login.role} for login in plan.logins
+        ],
+    }
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = [f"Platform operator: {found['admin']['username']} / {found['admin']['password']}"]
+    for tenant in found["tenants"]:
+        lines += ["", f"{tenant['slug']}: {tenant['users']} employees, {len(tenant['sender_numbers'])} numbers"]
+        lines += [f"  {login['role']:20} {login['username']} / {login['password']}" for login in tenant["logins"]]
+    return lines
