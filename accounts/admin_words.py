@@ -1,0 +1,53 @@
+"""Small pieces that admin pages are made of: labels, numbers, searches."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.models import User
+from accounts.phone import format_for_people, read_search
+
+FALLBACK_REGION = "US"
+
+
+def label(text: Any, colour: str = "grey") -> SafeString:
+    """A coloured label: red, green, orange, blue or grey."""
+    return format_html('<span class="oo-label oo-{}">{}</span>', colour, text)
+
+
+def choice_label(text: str, value: str, colours: Mapping[str, str]) -> SafeString:
+    """The label of a choice, with the colour that goes with its value."""
+    return label(text, colours.get(value, "grey"))
+
+
+def number(value: str) -> SafeString:
+    """A phone number as people read it, in figures that stand below each other."""
+    return format_html('<span class="oo-number">{}</span>', format_for_people(value)) if value else SafeString("–")
+
+
+def quote(words: str, at_most: int = 80) -> SafeString:
+    """Somebody's own words, cut short for a list."""
+    if not words:
+        return SafeString("–")
+    cut = words if len(words) <= at_most else f"{words[: at_most - 1]}…"
+    return format_html('<span class="oo-quote" title="{}">“{}”</span>', words[:500], cut)
+
+
+def search_numbers(rows: QuerySet[Any], term: str, person: User, to_recipient: str = "") -> QuerySet[Any]:
+    """Rows whose recipient's number is written so, or ends so.
+
+    to_recipient: how a row leads to its recipient, such as `recipient__`; "" for recipients themselves.
+    """
+    if person.tenant_id:
+        rows = rows.filter(**{f"{to_recipient}tenant": person.tenant_id})
+    region = person.tenant.country if person.tenant else FALLBACK_REGION
+    whole = read_search(term, region)
+    if whole.startswith("+"):
+        exact = rows.filter(**{f"{to_recipient}number": whole})
+        if exact.exists():
+            return exact
+    digits = "".join(character for character in term if character.isdigit())
+    return rows.filter(**{f"{to_recipient}number__endswith": digits}) if digits else rows.none()
