@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_otp.middleware.OTPMiddleware",
+    "accounts.local_time.local_time_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -222,6 +223,7 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 600
 # The files come from the packages themselves, so STATIC_ROOT need not be there.
@@ -282,7 +284,13 @@ UNFOLD: dict[str, Any] = {
             "950": "4 47 46",
         },
     },
-    "SIDEBAR": {"show_search": True, "show_all_applications": False},
+    "STYLES": ["optout_project.navigation.styles"],
+    "DASHBOARD_CALLBACK": "optout_project.navigation.dashboard",
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": "optout_project.navigation.sidebar",
+    },
 }
 
 LOGGING_CONFIG = "logging.config.dictConfig"

@@ -5,7 +5,9 @@ from django.urls import path, re_path
 from django.views.generic import RedirectView
 
 from messaging.webhooks import receive_webhook
-from optout_project import health
+from optout_project import beat_admin, health
+
+beat_admin.register()
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
