@@ -10,7 +10,7 @@ from messaging.providers.base import DeliveryState, InboundText, RawWebhook, Sta
 
 def read_inbound(raw: RawWebhook) -> list[InboundText]:
     """The texts of a body that holds one object or a list of them. Raises Unreadable."""
-    return [_read_text(item, raw) for item in read_objects(raw)]
+    return [_read_text(item, raw, place) for place, item in enumerate(read_objects(raw))]
 
 
 def read_status(raw: RawWebhook) -> list[StatusUpdate]:
@@ -41,18 +41,24 @@ def read_time(value: object) -> datetime | None:
         return None
 
 
-def _read_text(item: dict[str, Any], raw: RawWebhook) -> InboundText:
+def _read_text(item: dict[str, Any], raw: RawWebhook, place: int) -> InboundText:
     sender, to = _word(item, "from"), _word(item, "to")
     if not sender or not to:
         raise Unreadable("The fields “from” and “to” must name the recipient and the company number.")
     text = item.get("text")
     return InboundText(
-        event_key=_word(item, "id") or raw.headers.get("webhook-id", "") or hashlib.sha256(raw.body).hexdigest(),
+        event_key=_word(item, "id") or _key_of_place(raw, place),
         sender=sender,
         to=to,
         text="" if text is None else str(text),
         sent_at=read_time(item["sent_at"]) if item.get("sent_at") is not None else None,
     )
+
+
+def _key_of_place(raw: RawWebhook, place: int) -> str:
+    """A text without an id is named by its webhook and its place in it."""
+    webhook = raw.headers.get("webhook-id", "") or hashlib.sha256(raw.body).hexdigest()
+    return f"{webhook}#{place}" if place else webhook
 
 
 def _read_update(item: dict[str, Any]) -> StatusUpdate:
