@@ -13,7 +13,7 @@ define install
 stamp="$(VENV)/.$(1)-$$(cat requirements.txt $(1) | cksum | tr ' ' '-')"; \
 if [ ! -e "$$stamp" ]; then \
 	echo "Installing packages from $(1) (about a minute)…"; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $(1) \
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --requirement $(1) \
 		|| { echo "The packages could not be installed: look at the lines above, then try again." >&2; exit 1; }; \
 	rm -f $(VENV)/.$(1)-*; touch "$$stamp"; \
 fi

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -155,18 +156,31 @@ def box(lines: list[str]) -> str:
 
 
 def watch(settings: Mapping[str, str], greeting: str) -> None:
-    """Greet once the web server answers; end when make, which started us, is gone."""
-    parent, under_make = os.getppid(), "MAKELEVEL" in os.environ
+    """Greet once the web server answers; end when nobody is left who could say so."""
     url, greeted = address(settings["HOST"], int(settings["PORT"])) + "/healthz", False
     deadline = time.monotonic() + SECONDS_TO_ANSWER
-    while True:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-        if under_make and os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)
+    is_left_alone = left_alone()
+    while not is_left_alone():
         if not greeted and (answers(url) or time.monotonic() > deadline):
             greeted = True
             with contextlib.suppress(OSError):
                 print(greeting, flush=True)
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def left_alone() -> Callable[[], bool]:
+    """Tells whether make, which started us, is gone, or our terminal.
+
+    A closed terminal signals the one process that leads its session. Where that is make, make waits for us instead
+    of passing the signal on.
+    """
+    parent, under_make = os.getppid(), "MAKELEVEL" in os.environ
+    terminals = select.poll()
+    for stream in filter(None, (sys.stdin, sys.stdout, sys.stderr)):
+        if stream.isatty() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            terminals.register(stream, 0)
+    return lambda: bool(terminals.poll(0)) or (under_make and os.getppid() != parent)
 
 
 def answers(url: str) -> bool:

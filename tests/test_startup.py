@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pty
 import runpy
 import signal
 import socket
@@ -204,12 +205,13 @@ def _processes_of(folder: Path) -> list[int]:
 class _Started:
     """`make serve` without make: the start script in a process group of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stdin: int = subprocess.DEVNULL) -> None:
         self.folder, self.port = folder, _free_port()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "optout_project.start", "serve"],
             cwd=env.BASE_DIR,
             env=_environment(folder, PORT=str(self.port)),
+            stdin=stdin,
             stdout=(folder / "out").open("w"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -260,6 +262,18 @@ def test_it_starts_answers_and_ends_whole_when_the_terminal_says_so(started: _St
     assert started.ended() == 0
     assert "Traceback" not in started.output
     assert env.read_file(started.folder / "settings.env")["PORT"] == str(started.port)
+
+
+def test_it_ends_when_its_terminal_is_gone_though_nobody_signals_it(tmp_path: Path) -> None:
+    controller, terminal = pty.openpty()
+    running = _Started(tmp_path, stdin=terminal)
+    os.close(terminal)
+    try:
+        running.wait_for("create_business")
+        os.close(controller)
+        assert running.ended() == 0
+    finally:
+        running.clean_up()
 
 
 def test_a_signal_while_it_still_starts_ends_it_too(started: _Started) -> None:

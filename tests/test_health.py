@@ -1,0 +1,52 @@
+"""What load balancers are told."""
+
+import pytest
+from django.core.cache import caches
+from django.db import OperationalError, connection
+from django.test import Client
+
+from optout_project import health
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    caches["local"].clear()
+
+
+def test_a_live_process_says_so_without_the_database(client: Client) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.django_db
+def test_ready_with_a_migrated_database(client: Client) -> None:
+    assert client.get("/readyz").json() == {"status": "ok"}
+
+
+@pytest.mark.django_db
+def test_once_ready_it_asks_one_query(client: Client, django_assert_num_queries: object) -> None:
+    client.get("/readyz")
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        client.get("/readyz")
+
+
+@pytest.mark.django_db
+def test_not_ready_while_a_migration_is_missing(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'sessions'")
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert "migrate" in answer.json()["problem"]
+
+
+def test_not_ready_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> str:
+        raise OperationalError
+
+    monkeypatch.setattr(health, "_problem", refuse)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "unavailable"
+
+
+def test_only_reading(client: Client) -> None:
+    assert client.post("/healthz").status_code == 405
