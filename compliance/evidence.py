@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from accounts.prepared import PreparedInsert
 from compliance.models import Evidence, Source
+
+_INSERT = PreparedInsert(Evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +53,5 @@ def build_evidence(tenant_id: int, recipient_id: int, proof: Proof, now: datetim
 def keep_evidence(tenant_id: int, recipient_id: int, proof: Proof, now: datetime) -> Evidence:
     """Store one piece of evidence."""
     row = build_evidence(tenant_id, recipient_id, proof, now)
-    row.save(force_insert=True)
+    _INSERT.run(row)
     return row

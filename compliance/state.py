@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from django.db.models import F, FilteredRelation, Q
+from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from accounts.models import OptOutScope
+from accounts.prepared import PreparedSelect
 from compliance.models import OptOut, Recipient, ReviewItem
 
 
@@ -89,17 +91,24 @@ _HOLD_AT = 2 + len(BLOCK_COLUMNS) + 1
 _HELD = Q(review_items__status=ReviewItem.Status.OPEN, review_items__kind=ReviewItem.Kind.UNCLEAR)
 
 
-def read_state(tenant_id: int, number: str) -> RecipientState:
-    """The state of one number of a business, in one query.
-
-    To rely on it, hold the recipient's lock first and read afterwards, in a statement of its own.
-    """
-    rows = list(
+def _rows_of(tenant_id: int, number: object) -> QuerySet[Recipient, Any]:
+    return (
         Recipient.objects.filter(tenant_id=tenant_id, number=number)
         .annotate(hold=FilteredRelation("review_items", condition=_HELD))
         .values_list(*_COLUMNS)
         .order_by(F("opt_outs__id"), F("hold__id"))
     )
+
+
+_READ = PreparedSelect(_rows_of, "tenant_id", "number")
+
+
+def read_state(tenant_id: int, number: str) -> RecipientState:
+    """The state of one number of a business, in one query.
+
+    To rely on it, hold the recipient's lock first and read afterwards, in a statement of its own.
+    """
+    rows = _READ.run(tenant_id=tenant_id, number=number)
     if not rows:
         return RecipientState(tenant_id, number)
     blocks = {row[2]: Block(*row[2:_HOLD_AT]) for row in rows if row[2] is not None}

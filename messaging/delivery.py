@@ -105,7 +105,8 @@ def _take_confirmation(message: OutboundMessage, now: datetime) -> bool:
 
 
 def _refuse(message: OutboundMessage, decision: gate.Decision, now: datetime) -> None:
-    _update(message, Status.QUEUED, status=Status.BLOCKED, reason=decision.reason, decision=decision.as_json())
+    said = decision.as_json() | {"refused_at_hand_over": True}
+    _update(message, Status.QUEUED, status=Status.BLOCKED, reason=decision.reason, decision=said)
     log.info("send_refused", message=str(message.pk), reason=decision.reason, rule=decision.rule)
 
 

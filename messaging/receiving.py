@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from django.db import IntegrityError, transaction
+import structlog
+from django.db import IntegrityError, connection, transaction
 
 from accounts.models import OptOutScope, ProviderAccount, SenderNumber, Tenant
 from accounts.phone import NumberKind, read_party
+from accounts.prepared import PreparedInsert, PreparedSelect
 from compliance import opt_outs, reviews
 from compliance.classifier import Classification, Intent, classify
 from compliance.evidence import Proof as EvidenceOf
 from compliance.models import OptOut, Source
-from compliance.purposes import OUR_REPLIES, Purpose
+from compliance.purposes import ASKED_FOR, Purpose
 from compliance.replies import render_reply
 from compliance.state import RecipientState, state_after
 from messaging.models import InboundMessage, OutboundMessage
@@ -24,9 +26,38 @@ from messaging.sending import queue_reply, touch_conversation
 
 ANSWER_HELP_EVERY = timedelta(minutes=5)
 LONGEST_KEY = 255
+LOOK_BACK = 20  # texts: a request that arrives later than that many is taken to follow none
 REACHED_A_PHONE = ("sending", "sent", "delivered", "unknown")
+_INSERT = PreparedInsert(InboundMessage)
+_SENT_BEFORE = PreparedSelect(
+    lambda conversation_id: (
+        OutboundMessage.objects.filter(
+            conversation_id=conversation_id, status__in=REACHED_A_PHONE, purpose__in=ASKED_FOR
+        )
+        .order_by("-created_at")
+        .values_list(
+            "id",
+            "created_at",
+            "sent_at",
+            "user_id",
+            "user__first_name",
+            "user__last_name",
+            "user__username",
+            "campaign_id",
+            "campaign__name",
+        )[:LOOK_BACK]
+    ),
+    "conversation_id",
+)
+_SENDER_FIELDS = [field.attname for field in SenderNumber._meta.concrete_fields]  # noqa: SLF001
+_SENDER = PreparedSelect(
+    lambda tenant_id, number: SenderNumber.objects.filter(tenant=tenant_id, number=number).values_list(*_SENDER_FIELDS),
+    "tenant_id",
+    "number",
+)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
+log = structlog.get_logger(__name__)
 Outcome = InboundMessage.Outcome
 
 
@@ -117,7 +148,7 @@ def _apply(arrival: Arrival, text: InboundText, key: str, now: datetime) -> Inbo
     message = scene.message
     message.outcome, message.explanation, message.opt_out = effect.outcome, effect.explanation, effect.opt_out
     message.decided_in_ms = round((time.perf_counter() - arrival.clock) * 1000, 2)
-    message.save(force_insert=True)
+    _INSERT.run(message)
     if effect.reply and scene.sender is not None:
         reply = effect.reply
         queue_reply(message, effect.state, reply.purpose, reply.body, now, reply.opt_out)
@@ -129,7 +160,7 @@ def _set_scene(arrival: Arrival, text: InboundText, key: str, now: datetime) -> 
     tenant = arrival.account.tenant
     body = clean(text.text)
     number, to = read_party(clean(text.sender), tenant.country), read_party(clean(text.to), tenant.country)
-    sender = SenderNumber.objects.select_related("account", "tenant").filter(tenant=tenant, number=to).first()
+    sender = _find_sender(arrival.account, to)
     state = opt_outs.lock_recipient(tenant.pk, number, now)
     conversation = touch_conversation(tenant.pk, state.locked_id, to, sender, body, now)
     verdict = classify(body, tenant.language)
@@ -151,6 +182,19 @@ def _set_scene(arrival: Arrival, text: InboundText, key: str, now: datetime) -> 
         language=verdict.language,
     )
     return Scene(tenant, arrival, message, verdict, state, to, now)
+
+
+def _find_sender(account: ProviderAccount, number: str) -> SenderNumber | None:
+    """The company number that was texted, with what the gate asks of it."""
+    rows = _SENDER.run(tenant_id=account.tenant_id, number=number)
+    if not rows:
+        log.warning("unknown_company_number", connection=account.pk, number=number)
+        return None
+    sender = SenderNumber.from_db(connection.alias, _SENDER_FIELDS, rows[0])
+    sender.tenant = account.tenant
+    if sender.account_id == account.pk:
+        sender.account = account
+    return sender
 
 
 def clean(text: str) -> str:
@@ -204,28 +248,13 @@ def _who_answers(scene: Scene) -> opt_outs.Answer:
 
 def _find_preceding(scene: Scene) -> opt_outs.Preceding:
     """The last text that this company number sent before: which campaign, and whose."""
-    last = (
-        OutboundMessage.objects.filter(
-            recipient_id=scene.state.locked_id,
-            conversation_id=scene.message.conversation_id,
-            status__in=REACHED_A_PHONE,
-            created_at__lte=scene.message.asked_at,
-        )
-        .exclude(purpose__in=OUR_REPLIES)
-        .select_related("user", "campaign")
-        .order_by("-created_at")
-        .first()
-    )
-    if last is None:
+    sent = _SENT_BEFORE.run(conversation_id=scene.message.conversation_id)
+    row = next((row for row in sent if row[1] <= scene.message.asked_at), None)
+    if row is None:
         return opt_outs.Preceding()
-    return opt_outs.Preceding(
-        id=str(last.pk),
-        at=last.sent_at or last.created_at,
-        user_id=last.user_id,
-        user=last.user.display_name if last.user else "",
-        campaign_id=last.campaign_id,
-        campaign=last.campaign.name if last.campaign else "",
-    )
+    pk, created_at, sent_at, user_id, first_name, last_name, username, campaign_id, campaign = row
+    user = f"{first_name} {last_name}".strip() or username or ""
+    return opt_outs.Preceding(str(pk), sent_at or created_at, user_id, user, campaign_id, campaign or "")
 
 
 def _reply(scene: Scene, purpose: Purpose, opt_out: OptOut | None = None) -> Reply:

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from accounts.models import SenderNumber, Tenant, User
+from accounts.prepared import PreparedInsert
 from compliance import gate
 from compliance.models import OptOut, Recipient
 from compliance.purposes import Purpose
@@ -14,6 +15,10 @@ from messaging.models import Campaign, Conversation, InboundMessage, OutboundMes
 from messaging.waking import wake_delivery
 
 LAST_TEXT = 160
+_INSERT = PreparedInsert(OutboundMessage)
+_UPSERT_CONVERSATION = PreparedInsert(
+    Conversation, unique=["tenant", "recipient", "sender"], update=["sender_number", "last_message_at", "last_text"]
+)
 
 
 class KeyReused(ValueError):
@@ -40,22 +45,24 @@ class Submission:
 
 def accept_send(submission: Submission, now: datetime) -> OutboundMessage:
     """Ask the gate and store the text as `queued` or `blocked`. Raises KeyReused, and what the database raises."""
-    if known := _find_repeat(submission):
+    tenant, key, digest = submission.tenant, submission.idempotency_key, submission.request_digest
+    if known := find_repeat(tenant, key, digest):
         return known
     try:
         with transaction.atomic():
             return _accept(submission, now)
     except IntegrityError:  # the same key at the same moment: the other request was first
-        if known := _find_repeat(submission):
+        if known := find_repeat(tenant, key, digest):
             return known
         raise
 
 
-def _find_repeat(submission: Submission) -> OutboundMessage | None:
-    if submission.idempotency_key is None:
+def find_repeat(tenant: Tenant, key: str | None, digest: str) -> OutboundMessage | None:
+    """The text that the same request stored before. Raises KeyReused where its key came with another request."""
+    if key is None:
         return None
-    known = OutboundMessage.objects.filter(tenant=submission.tenant, idempotency_key=submission.idempotency_key).first()
-    if known is not None and known.request_digest != submission.request_digest:
+    known = OutboundMessage.objects.filter(tenant=tenant, idempotency_key=key).first()
+    if known is not None and known.request_digest != digest:
         raise KeyReused("This Idempotency-Key was used with another request.")
     return known
 
@@ -105,7 +112,7 @@ def _store(message: OutboundMessage, decision: gate.Decision, now: datetime) -> 
     message.decision = decision.as_json()
     message.status = OutboundMessage.Status.QUEUED if decision.allowed else OutboundMessage.Status.BLOCKED
     message.reason = decision.reason
-    message.save(force_insert=True)
+    _INSERT.run(message)
     if decision.allowed:
         wake_delivery(message.pk)
     return message
@@ -155,10 +162,5 @@ def touch_conversation(
         last_message_at=now,
         last_text=text[:LAST_TEXT],
     )
-    Conversation.objects.bulk_create(
-        [row],
-        update_conflicts=True,
-        unique_fields=["tenant", "recipient", "sender"],
-        update_fields=["sender_number", "last_message_at", "last_text"],
-    )
+    _UPSERT_CONVERSATION.run(row)
     return row

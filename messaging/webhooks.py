@@ -7,14 +7,15 @@ from hashlib import sha256
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from accounts.models import ProviderAccount
+from accounts.models import ProviderAccount, Tenant
+from accounts.prepared import PreparedSelect
 from messaging import delivery, receiving
 from messaging.models import WebhookDelivery
 from messaging.providers import find_provider
@@ -26,6 +27,15 @@ LARGEST_BODY = 64 * 1024
 KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "webhook-timestamp")
 RETRY_PAUSES = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
 Kind = WebhookDelivery.Kind
+_ACCOUNT_FIELDS = [field.attname for field in ProviderAccount._meta.concrete_fields]  # noqa: SLF001
+_TENANT_FIELDS = [field.attname for field in Tenant._meta.concrete_fields]  # noqa: SLF001
+_ACCOUNT = PreparedSelect(
+    lambda token, slug: ProviderAccount.objects.filter(token=token, provider=slug).values_list(
+        *_ACCOUNT_FIELDS, *(f"tenant__{name}" for name in _TENANT_FIELDS)
+    ),
+    "token",
+    "slug",
+)
 
 
 @csrf_exempt
@@ -47,7 +57,14 @@ def _receive(request: HttpRequest, slug: str, token: str, kind: WebhookDelivery.
     body = _read_body(request)
     if body is None:
         return _problem(413, f"The body is larger than {LARGEST_BODY} bytes.")
-    raw = RawWebhook({name.lower(): value for name, value in request.headers.items()}, body, timezone.now())
+    return take_in(account, kind, {name.lower(): value for name, value in request.headers.items()}, body, clock)
+
+
+def take_in(
+    account: ProviderAccount, kind: WebhookDelivery.Kind, headers: dict[str, str], body: bytes, clock: float
+) -> HttpResponse:
+    """Verify, apply and answer one webhook of a connection; the handset simulator comes in here too."""
+    raw = RawWebhook(headers, body, timezone.now())
     provider = find_provider(account.provider)
     try:
         proof = provider.verify(raw, account.settings)
@@ -59,8 +76,13 @@ def _receive(request: HttpRequest, slug: str, token: str, kind: WebhookDelivery.
 
 def find_account(slug: str, token: str) -> ProviderAccount | None:
     """The connection that a webhook address names. The simulator exists in demos alone."""
-    account = ProviderAccount.objects.select_related("tenant").filter(token=token, provider=slug).first()
-    if account is not None and slug == "simulator" and not (settings.SIMULATOR and account.tenant.is_demo):
+    rows = _ACCOUNT.run(token=token, slug=slug)
+    if not rows:
+        return None
+    ours = len(_ACCOUNT_FIELDS)
+    account = ProviderAccount.from_db(connection.alias, _ACCOUNT_FIELDS, rows[0][:ours])
+    account.tenant = Tenant.from_db(connection.alias, _TENANT_FIELDS, rows[0][ours:])
+    if slug == "simulator" and not (settings.SIMULATOR and account.tenant.is_demo):
         return None
     return account
 

@@ -1,5 +1,6 @@
 """Opting a person back in by staff or API: with a reason and evidence, one at a time, texting nobody."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from compliance.evidence import Proof, keep_evidence
@@ -30,6 +31,7 @@ def lift(opt_out: OptOut, proof: Proof, reason: str, actor: Actor, now: datetime
         raise LiftRefused("words", "Write the person's own words.")
     if proof.occurred_at > now + CLOCKS_DIFFER_BY:
         raise LiftRefused("at", "The date of the words lies in the future.")
+    proof = replace(proof, occurred_at=min(proof.occurred_at, now))  # dated ahead, it would outlive the next opt-out
     state = relock_recipient(opt_out.recipient_id)
     block = next((b for b in state.active if b.id == opt_out.pk), None)
     if block is None:

@@ -4,8 +4,11 @@ from datetime import datetime
 
 from django.db import connection
 
+from accounts.prepared import PreparedInsert
 from compliance.models import Recipient
 from compliance.state import RecipientState, read_state
+
+_UPSERT = PreparedInsert(Recipient, unique=["tenant", "number"], update=["seen_at"])
 
 
 def lock_recipient(tenant_id: int, number: str, now: datetime) -> RecipientState:
@@ -14,10 +17,7 @@ def lock_recipient(tenant_id: int, number: str, now: datetime) -> RecipientState
     One upsert does both: its DO UPDATE locks a row that stands, and waits for whoever holds it.
     """
     assert connection.in_atomic_block, "a lock outside a transaction holds nothing"  # noqa: S101
-    row = Recipient(tenant_id=tenant_id, number=number, created_at=now, seen_at=now)
-    Recipient.objects.bulk_create(
-        [row], update_conflicts=True, unique_fields=["tenant", "number"], update_fields=["seen_at"]
-    )
+    _UPSERT.run(Recipient(tenant_id=tenant_id, number=number, created_at=now, seen_at=now))
     return read_state(tenant_id, number)
 
 

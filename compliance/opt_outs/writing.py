@@ -4,7 +4,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
+from accounts.prepared import PreparedInsert
 from compliance.models import ActorKind, Evidence, OptOut
+
+History = OptOut.history.model
+_INSERT = PreparedInsert(OptOut)
+_INSERT_HISTORY = PreparedInsert(History)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,21 @@ class Preceding:
 def write_change(
     row: OptOut, action: OptOut.Action, actor: Actor, evidence: Evidence, why: str, now: datetime
 ) -> OptOut:
-    """Save a changed or new row; simple-history writes the one history row of the change."""
+    """Save a changed or new row, and the one history row of the change in simple-history's table."""
     describe_change(row, action, actor, evidence, now)
-    row._history_date = now  # type: ignore[attr-defined]
-    row._change_reason = why  # type: ignore[attr-defined]
-    row.save(force_insert=row.pk is None, force_update=row.pk is not None)
+    is_new = row._state.adding
+    if is_new:
+        _INSERT.run(row)
+    else:
+        row.save_without_historical_record(force_update=True)  # type: ignore[attr-defined]
+    _add_history(row, "+" if is_new else "~", why, now)
     return row
+
+
+def _add_history(row: OptOut, kind: str, why: str, now: datetime) -> None:
+    """Every tracked column as it now stands. Written here, as for lists, so that one statement does it."""
+    columns = {field.attname: getattr(row, field.attname) for field in History.tracked_fields}
+    _INSERT_HISTORY.run(History(history_type=kind, history_date=now, history_change_reason=why, **columns))
 
 
 def describe_change(row: OptOut, action: OptOut.Action, actor: Actor, evidence: Evidence, now: datetime) -> None:
