@@ -87,6 +87,8 @@ def _note_use(key: ApiKey) -> None:
 class HasScope(BasePermission):
     """Let a key in that holds the scope which the view names for the method."""
 
+    code = "missing_scope"
+
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if not isinstance(request.auth, ApiKey):
             return False

@@ -255,6 +255,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "MessageStatus": "messaging.models.OutboundMessage.Status",
+        "OptOutStatus": "compliance.models.OptOut.Status",
+        "Source": "compliance.models.Source",
+        "Purpose": "compliance.purposes.Purpose",
+        "AskedPurpose": "compliance.serializers.ASKED_PURPOSES",
+    },
 }
 
 # --- Audit, admin, logs ----------------------------------------------------------------------------------------------

@@ -3,11 +3,17 @@
 from django.contrib import admin
 from django.urls import path, re_path
 from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from accounts.problems import api_not_found
+from compliance.api import Checks, OptOutDetail, OptOutHistory, OptOutLift, OptOuts
+from messaging.api import MessageDetail, Messages
 from messaging.webhooks import receive_webhook
 from optout_project import beat_admin, health
 
 beat_admin.register()
+
+handler500 = "accounts.problems.server_error"
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -17,6 +23,17 @@ urlpatterns = [
         receive_webhook,
         name="webhook",
     ),
+    path("api/v1/messages", Messages.as_view(), name="api_messages"),
+    path("api/v1/messages/<str:message_id>", MessageDetail.as_view(), name="api_message"),
+    path("api/v1/checks", Checks.as_view(), name="api_checks"),
+    path("api/v1/opt-outs", OptOuts.as_view(), name="api_opt_outs"),
+    path("api/v1/opt-outs/<str:opt_out_id>", OptOutDetail.as_view(), name="api_opt_out"),
+    path("api/v1/opt-outs/<str:opt_out_id>/history", OptOutHistory.as_view(), name="api_opt_out_history"),
+    path("api/v1/opt-outs/<str:opt_out_id>/lift", OptOutLift.as_view(), name="api_opt_out_lift"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
+    # Without the slash at their end the two above are for CommonMiddleware to mend.
+    re_path(r"^api/(?!schema$|docs$)", api_not_found, name="api_not_found"),
     path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
 ]
