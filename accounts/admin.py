@@ -93,7 +93,7 @@ class NewPersonForm(BusinessForm, UserCreationForm):  # type: ignore[misc]
 
 
 @admin.register(User)
-class PersonAdmin(DjangoUserAdmin, TenantAdmin):  # type: ignore[type-arg]
+class PersonAdmin(DjangoUserAdmin, TenantAdmin):  # type: ignore[type-arg, misc]
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = AdminPasswordChangeForm
@@ -171,12 +171,13 @@ class NumberAdmin(TenantAdmin):
         return number(row.number)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        fields = super().get_readonly_fields(request, obj)
-        return [*fields, "number"] if obj is not None else fields
+        return [*super().get_readonly_fields(request, obj), "shown"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         fields = super().get_fields(request, obj)
-        return fields if obj is not None else [name for name in fields if name != "kind"]
+        if obj is None:
+            return [name for name in fields if name != "kind"]
+        return ["shown" if name == "number" else name for name in fields]
 
     def save_model(self, request: HttpRequest, obj: SenderNumber, form: Any, change: Any) -> None:
         if not change:

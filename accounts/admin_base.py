@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator as UnfoldInfinitePaginator
 
@@ -55,10 +56,10 @@ class BusinessForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _get_validation_exclusions(self) -> set[str]:
         """“Once per business” is checked although the business itself is not a field of the form."""
-        return set(super()._get_validation_exclusions()) - {"tenant"}
+        return set(super()._get_validation_exclusions()) - {"tenant"}  # type: ignore[misc]
 
     def _post_clean(self) -> None:
-        super()._post_clean()
+        super()._post_clean()  # type: ignore[misc]
         for name, value in self.cleaned_data.items():
             for row in value if isinstance(value, models.QuerySet) else [value]:
                 if self._is_foreign(row):
@@ -72,9 +73,9 @@ class BusinessForm(forms.ModelForm):  # type: ignore[type-arg]
 class TenantAdmin(ModelAdmin):  # type: ignore[misc]
     """The start of every admin page. What a person may do comes from their role, through has_perm."""
 
-    form = BusinessForm
+    form: type[forms.ModelForm] = BusinessForm  # type: ignore[type-arg]
     actions = None
-    list_per_page = 50
+    list_per_page = 25
     list_fullwidth = True
     list_filter_submit = True
     show_full_result_count = False
@@ -85,7 +86,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
     empty_text = ""
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        rows = self.model.objects.visible_to(request.user)
+        rows: models.QuerySet[Any] = self.model.objects.visible_to(request.user)
         ordering = self.get_ordering(request)
         return rows.order_by(*ordering) if ordering else rows
 
@@ -138,8 +139,8 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        empty = {"empty_title": self.empty_title, "empty_text": self.empty_text}
-        answer: HttpResponse = super().changelist_view(request, {**empty, **(extra_context or {})})
+        words = {"title": capfirst(self.opts.verbose_name_plural)}
+        answer: HttpResponse = super().changelist_view(request, {**words, **(extra_context or {})})
         return answer
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> NoReturn:
@@ -165,7 +166,8 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
 
     def door(self, address: str, view: Any, name: str) -> URLPattern:
         """An address of our own below the model's, behind the log-in."""
-        return path(address, self.admin_site.admin_view(view), name=self.name_of(name))
+        pattern: URLPattern = path(address, self.admin_site.admin_view(view), name=self.name_of(name))
+        return pattern
 
     def name_of(self, name: str) -> str:
         return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
@@ -178,9 +180,10 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
 
     def show(self, request: HttpRequest, template: str, context: dict[str, Any]) -> TemplateResponse:
         """A page of our own in the admin's frame."""
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         frame = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, "model_admin": self}
-        return TemplateResponse(request, template, {**frame, **context})
+        named = {"title": capfirst(str(context.get("original", self.opts.verbose_name_plural)))}
+        return TemplateResponse(request, template, {**frame, **named, **context})
 
 
 class ReadOnlyAdmin(TenantAdmin):
@@ -237,7 +240,7 @@ def choices_for(db_field: Any, request: HttpRequest) -> models.QuerySet[Any]:
 def businesses_of(request: HttpRequest) -> models.QuerySet[Tenant]:
     """The businesses that this person may see: their own, or all for a platform operator."""
     person = person_of(request)
-    return Tenant.objects.all() if person.is_platform_operator else Tenant.objects.filter(pk=person.tenant_id)
+    return Tenant.objects.all() if person.is_platform_operator else Tenant.objects.filter(users=person)
 
 
 def address_of(row: models.Model | None, request: HttpRequest) -> str:

@@ -1,10 +1,13 @@
 """Small pieces that admin pages are made of: labels, numbers, searches."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.html import format_html
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.models import User
@@ -34,6 +37,26 @@ def quote(words: str, at_most: int = 80) -> SafeString:
         return SafeString("–")
     cut = words if len(words) <= at_most else f"{words[: at_most - 1]}…"
     return format_html('<span class="oo-quote" title="{}">“{}”</span>', words[:500], cut)
+
+
+def two_lines(first: Any, second: Any) -> SafeString:
+    """Two facts of one cell, below each other; a dash where there is neither."""
+    said = [part for part in (first, second) if part]
+    lines = format_html_join(SafeString("<br>"), "{}", ((part,) for part in said))
+    return format_html('<span class="oo-lines">{}</span>', lines) if said else SafeString("–")
+
+
+def moment(value: datetime | None) -> SafeString:
+    """A moment in a list: the day, and below it the time."""
+    if value is None:
+        return SafeString("–")
+    local = timezone.localtime(value)
+    return format_html(
+        '<time class="oo-when" datetime="{}">{}<br>{}</time>',
+        local.isoformat(),
+        date_format(local, "N j, Y"),
+        date_format(local, "P"),
+    )
 
 
 def search_numbers(rows: QuerySet[Any], term: str, person: User, to_recipient: str = "") -> QuerySet[Any]:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from accounts.models import OptOutScope
+from accounts.phone import format_for_people
 from accounts.scoping import TenantOwned, TenantQuerySet
 
 
@@ -52,7 +53,7 @@ class Recipient(TenantOwned):
         constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "number"], name="recipient_once")]
 
     def __str__(self) -> str:
-        return self.number
+        return format_for_people(self.number)
 
 
 class Evidence(TenantOwned):

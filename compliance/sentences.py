@@ -34,7 +34,7 @@ RED, GREEN = "red", "green"
 
 def when(moment: datetime | None) -> str:
     """A moment in the time zone of the reader."""
-    return date_format(timezone.localtime(moment), "N j, Y, H:i") if moment else "–"
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT") if moment else "–"
 
 
 def reach(scope: str, sender: str) -> str:
@@ -53,7 +53,7 @@ def state_sentence(row: Any, words: str) -> str:
     """The state of one opt-out, a row or a block of the gate, in one sentence."""
     about = f"for {reach(row.scope, row.sender)}"
     if row.status == OptOut.Status.LIFTED:
-        return f"Opted back in {about}. The last opt-out was of {when(row.opted_out_at)}."
+        return f"Opted back in {about}. The opt-out of {when(row.opted_out_at)} no longer counts."
     if row.requested_by == OptOut.RequestedBy.BUSINESS:
         return f"Opted out {about} since {when(row.opted_out_at)} because the business decided so."
     return f"Opted out {about} since {when(row.opted_out_at)} because {because(row.source, words)}."
@@ -81,6 +81,6 @@ def due_words(item: ReviewItem, now: datetime) -> tuple[str, str]:
     if left < 0:
         return f"Overdue since {day}", RED
     if left == 0:
-        return f"Today, {date_format(timezone.localtime(item.due_at), 'H:i')}", RED
+        return f"Today, {date_format(timezone.localtime(item.due_at), 'P')}", RED
     words = "1 business day" if left == 1 else f"{left} business days"
     return f"In {words} · {day}", RED if left < SOON else ("orange" if left <= 2 * SOON else "grey")

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import ProviderAccount, SenderNumber, User
+from accounts.phone import format_for_people
 from accounts.roles import Role
 from accounts.scoping import TenantOwned, TenantQuerySet
 from compliance.models import OptOut, Recipient
@@ -62,7 +63,7 @@ class Conversation(TenantOwned):
         indexes: ClassVar = [models.Index(fields=["tenant", "-last_message_at"], name="conversation_newest_first")]
 
     def __str__(self) -> str:
-        return f"{self.recipient} ↔ {self.sender}"
+        return f"{self.recipient} ↔ {format_for_people(self.sender)}"
 
 
 class OutboundMessage(TenantOwned):

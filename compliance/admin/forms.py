@@ -1,6 +1,6 @@
 """Forms behind the buttons “Opt out a number”, “Opt back in” and the answers to reviews."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -15,6 +15,7 @@ BY_HAND = (Source.VOICE, Source.EMAIL, Source.IN_PERSON, Source.WEB_PAGE, Source
 BACK_IN = (Source.VOICE, Source.EMAIL, Source.IN_PERSON, Source.WEB_PAGE, Source.KEYWORD)
 IN_WORDS = {Source.KEYWORD: "Text message"}
 MOMENT = "%Y-%m-%dT%H:%M"
+MINUTE = timedelta(minutes=1)
 
 
 class MomentInput(forms.DateTimeInput):
@@ -27,22 +28,23 @@ class MomentInput(forms.DateTimeInput):
 
 
 class MomentField(forms.DateTimeField):
-    """A date and a time in the reader's time zone, not in the future."""
+    """A date and a time in the reader's time zone, not in the future. The minute that is running means now."""
 
     widget = MomentInput
 
     def clean(self, value: Any) -> Any:
         moment: datetime | None = super().clean(value)
-        if moment is not None and moment > timezone.now():
+        now = timezone.now()
+        if moment is not None and moment > now:
             raise forms.ValidationError("This date lies in the future.")
-        return moment
+        return now if moment is not None and now - moment < MINUTE else moment
 
 
 def ways(sources: tuple[Source, ...]) -> list[tuple[str, str]]:
     return [(str(source), IN_WORDS.get(source, str(source.label))) for source in sources]
 
 
-class BusinessField(forms.ModelChoiceField):
+class BusinessField(forms.ModelChoiceField):  # type: ignore[type-arg]
     """The business, for platform operators; everybody else has their own."""
 
     def __init__(self) -> None:
@@ -148,9 +150,7 @@ class OptBackInForm(forms.Form):
         widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 3, "autofocus": True}),
         help_text="As they said or wrote them. This is your evidence.",
     )
-    at = forms.DateTimeField(
-        label="When they said so", widget=MomentInput, help_text="It must be after they opted out."
-    )
+    at = MomentField(label="When they said so", help_text="It must be after they opted out.")
     reason = forms.CharField(
         label="Reason",
         required=False,

@@ -13,16 +13,16 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from accounts.admin_base import READS, PageAdmin, address_of, person_of
 from accounts.admin_filters import CompanyNumberFilter, DayFilter, OneOf
-from accounts.admin_words import choice_label, number, quote, search_numbers
+from accounts.admin_words import choice_label, moment, number, quote, search_numbers, two_lines
 from accounts.models import User
 from compliance import opt_outs
 from compliance.admin.forms import OptBackInForm, OptOutForm
 from compliance.admin.history import timeline_of
 from compliance.evidence import Proof
 from compliance.models import ActorKind, OptOut
-from compliance.sentences import reach, state_sentence, when
+from compliance.sentences import reach, state_sentence
 
-COLOURS = {OptOut.Status.ACTIVE: "red", OptOut.Status.LIFTED: "green"}
+COLOURS: dict[str, str] = {OptOut.Status.ACTIVE: "red", OptOut.Status.LIFTED: "green"}
 RECORD, LIFT = "compliance.record_optout", "compliance.lift_optout"
 SAID = {
     OptOut.Action.OPTED_OUT: "{number} is opted out for {reach}.",
@@ -62,9 +62,7 @@ def campaigns_named(person: User) -> list[tuple[int, str]]:
 class OptOutAdmin(PageAdmin):
     page_template = "admin/compliance/optout/page.html"
     change_list_template = "admin/compliance/optout/list.html"
-    list_display = (
-        "shown_number", "state", "shown_scope", "source", "words", "changed_by", "campaign", "employee", "opted_out",
-    )  # fmt: skip
+    list_display = ("shown_number", "state", "shown_scope", "asked", "changed_by", "before", "opted_out")
     list_select_related = ("recipient", "evidence")
     ordering = ("-changed_at", "-id")
     search_fields = ("recipient__number",)
@@ -92,25 +90,22 @@ class OptOutAdmin(PageAdmin):
     def shown_scope(self, row: OptOut) -> str:
         return reach(row.scope, row.sender)
 
-    @admin.display(description="what they wrote")
-    def words(self, row: OptOut) -> SafeString:
-        return quote(row.evidence.words, 40)
+    @admin.display(description="how, and their words")
+    def asked(self, row: OptOut) -> SafeString:
+        words = quote(row.evidence.words, 40) if row.evidence.words else ""
+        return two_lines(row.get_source_display(), words)
 
     @admin.display(description="changed by")
     def changed_by(self, row: OptOut) -> str:
         return row.actor_name or row.get_actor_kind_display()
 
-    @admin.display(description="campaign before", empty_value="–")
-    def campaign(self, row: OptOut) -> str | None:
-        return row.preceding_campaign or None
-
-    @admin.display(description="employee before", empty_value="–")
-    def employee(self, row: OptOut) -> str | None:
-        return row.preceding_user or None
+    @admin.display(description="text before")
+    def before(self, row: OptOut) -> SafeString:
+        return two_lines(row.preceding_campaign, row.preceding_user)
 
     @admin.display(description="opted out at")
-    def opted_out(self, row: OptOut) -> str:
-        return when(row.opted_out_at)
+    def opted_out(self, row: OptOut) -> SafeString:
+        return moment(row.opted_out_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("recipient", "evidence")
@@ -137,7 +132,7 @@ class OptOutAdmin(PageAdmin):
             "recipient_address": address_of(row.recipient, request),
             "timeline": timeline_of(row)[:5],
             "may_lift": row.is_active and person_of(request).has_perm(LIFT),
-            "colour": COLOURS[OptOut.Status(row.status)],
+            "colour": COLOURS[row.status],
             "reach": reach(row.scope, row.sender),
         }
 
@@ -157,18 +152,18 @@ class OptOutAdmin(PageAdmin):
             said = SAID[done.action].format(number=number_of(form), reach=reach(row.scope, row.sender))
             messages.success(request, said)
             return self.go_to("change", row.pk)
-        return self.show(
-            request, "admin/compliance/optout/opt_out.html", {"form": form, "subtitle": "Opt out a number"}
-        )
+        context = {"form": form, "title": "Opt out a number"}
+        return self.show(request, "admin/compliance/optout/opt_out.html", context)
 
     def opt_back_in_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         require(request, LIFT)
         row = self.find(request, str(object_id))
         form = OptBackInForm(request.POST or None)
         if request.method == "POST" and form.is_valid() and lift(row, form, person_of(request)):
-            messages.success(request, f"{row.recipient} may be texted again for {reach(row.scope, row.sender)}.")
+            messages.success(request, f"{row.recipient} is opted back in for {reach(row.scope, row.sender)}.")
             return self.go_to("change", row.pk)
-        context = {"form": form, "original": row, "sentence": state_sentence(row, row.evidence.words)}
+        sentence = state_sentence(row, row.evidence.words)
+        context = {"form": form, "original": row, "sentence": sentence, "title": "Opt back in"}
         return self.show(request, "admin/compliance/optout/opt_back_in.html", context)
 
 

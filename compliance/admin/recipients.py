@@ -7,10 +7,10 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.admin_base import PageAdmin, person_of
-from accounts.admin_words import label, number, search_numbers
+from accounts.admin_words import label, moment, number, search_numbers
 from compliance.admin.reviews import due_label
 from compliance.models import Consent, OptOut, Recipient, ReviewItem
-from compliance.sentences import reach, state_sentence, when
+from compliance.sentences import reach, state_sentence
 
 AT_MOST = 50
 
@@ -34,8 +34,8 @@ class RecipientAdmin(PageAdmin):
         return state_label(list(row.opt_outs.all()), list(row.review_items.all()))
 
     @admin.display(description="last change or text from them")
-    def seen(self, row: Recipient) -> str:
-        return when(row.seen_at)
+    def seen(self, row: Recipient) -> SafeString:
+        return moment(row.seen_at)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("opt_outs", "review_items")

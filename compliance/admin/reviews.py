@@ -27,6 +27,10 @@ SAID = {
     AnswerForm.LATER: "Put off. The date stays: unanswered, it becomes an opt-out when it is due.",
     AnswerForm.CLOSED: "Closed.",
 }
+ANSWERS = {
+    ReviewItem.Kind.UNCLEAR: (AnswerForm.OPTED_OUT, AnswerForm.NOT_OPT_OUT, AnswerForm.LATER),
+    ReviewItem.Kind.WANTS_BACK: (AnswerForm.CLOSED, AnswerForm.LATER),
+}
 COLOURS = {"open": "orange", "opted_out": "red", "not_opt_out": "green", "closed": "grey"}
 
 
@@ -125,7 +129,7 @@ class ReviewAdmin(PageAdmin):
         row = self.find(request, str(object_id))
         require(request, ANSWER)
         form = AnswerForm(request.POST)
-        if not form.is_valid():
+        if not form.is_valid() or form.cleaned_data["answer"] not in ANSWERS[row.kind]:
             messages.error(request, "Choose one of the answers.")
             return self.go_to("change", row.pk)
         return self._give(request, row, form)

@@ -30,11 +30,11 @@ class CampaignAdmin(TenantAdmin):
 
     @admin.display(description="texts")
     def sent(self, row: Campaign) -> int:
-        return texts_of(row).exclude(status=OutboundMessage.Status.BLOCKED).count()
+        return int(texts_of(row).exclude(status=OutboundMessage.Status.BLOCKED).count())
 
     @admin.display(description="refused texts")
     def refused(self, row: Campaign) -> int:
-        return texts_of(row).filter(status=OutboundMessage.Status.BLOCKED).count()
+        return int(texts_of(row).filter(status=OutboundMessage.Status.BLOCKED).count())
 
     @admin.display(description="opt-outs after it")
     def driven_away(self, row: Campaign) -> int:

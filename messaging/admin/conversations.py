@@ -10,11 +10,10 @@ from django.utils.safestring import SafeString
 
 from accounts.admin_base import PageAdmin, address_of, person_of
 from accounts.admin_filters import CompanyNumberFilter
-from accounts.admin_words import label, number, search_numbers
+from accounts.admin_words import label, moment, number, quote, search_numbers
 from accounts.models import OptOutScope, SenderNumber
 from accounts.roles import Role
 from compliance.models import OptOut
-from compliance.sentences import when
 from messaging.models import Conversation
 from messaging.threads import banners_of, read_thread
 
@@ -56,7 +55,9 @@ class ConversationAdmin(PageAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         closes = Q(scope=OptOutScope.TENANT) | Q(sender=OuterRef("sender"))
         closed = OptOut.objects.filter(closes, recipient=OuterRef("recipient"), status=OptOut.Status.ACTIVE)
-        return super().get_queryset(request).select_related("recipient").annotate(is_opted_out=Exists(closed))
+        rows: QuerySet[Any] = super().get_queryset(request).select_related("recipient")
+        annotated: QuerySet[Any] = rows.annotate(is_opted_out=Exists(closed))
+        return annotated
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():
@@ -72,16 +73,16 @@ class ConversationAdmin(PageAdmin):
         return number(row.sender)
 
     @admin.display(description="last text")
-    def last(self, row: Conversation) -> str:
-        return row.last_text if len(row.last_text) < 80 else f"{row.last_text[:79]}…"
+    def last(self, row: Conversation) -> SafeString:
+        return quote(row.last_text)
 
     @admin.display(description="state")
     def state(self, row: Any) -> SafeString:
         return label("Opted out", "red") if row.is_opted_out else label("Open", "green")
 
     @admin.display(description="last text at")
-    def last_at(self, row: Conversation) -> str:
-        return when(row.last_message_at)
+    def last_at(self, row: Conversation) -> SafeString:
+        return moment(row.last_message_at)
 
     def page_context(self, request: HttpRequest, row: Conversation) -> dict[str, Any]:
         before = parse_moment(request.GET.get("before", ""))

@@ -11,9 +11,8 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from accounts.admin_base import PageAdmin, person_of
 from accounts.admin_filters import OneOf
-from accounts.admin_words import label
+from accounts.admin_words import label, moment
 from compliance.admin.opt_outs import require
-from compliance.sentences import when
 from messaging import webhooks
 from messaging.models import WebhookDelivery
 
@@ -43,8 +42,8 @@ class DeliveryAdmin(PageAdmin):
     empty_text = "What a provider delivers and we cannot read or apply is kept here. Good: there is nothing."
 
     @admin.display(description="received")
-    def came_at(self, row: WebhookDelivery) -> str:
-        return when(row.received_at)
+    def came_at(self, row: WebhookDelivery) -> SafeString:
+        return moment(row.received_at)
 
     @admin.display(description="state")
     def state(self, row: WebhookDelivery) -> SafeString:
@@ -55,8 +54,8 @@ class DeliveryAdmin(PageAdmin):
         return row.error if len(row.error) < 100 else f"{row.error[:99]}…"
 
     @admin.display(description="next try")
-    def next_try(self, row: WebhookDelivery) -> str:
-        return when(row.next_attempt_at)
+    def next_try(self, row: WebhookDelivery) -> SafeString:
+        return moment(row.next_attempt_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("account__tenant")

@@ -10,8 +10,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from accounts.admin_base import ReadOnlyAdmin, person_of
 from accounts.admin_filters import OneOf
-from accounts.admin_words import label, number, quote, search_numbers
-from compliance.sentences import when
+from accounts.admin_words import label, moment, number, quote, search_numbers
 from messaging.admin.conversations import ThreadNumberFilter
 from messaging.models import Campaign, InboundMessage, OutboundMessage
 from messaging.threads import OUTCOME_COLOURS, STATUS_COLOURS, why_not
@@ -95,8 +94,8 @@ class OutboundAdmin(TextAdmin):
         return row.user.display_name if row.user else None
 
     @admin.display(description="created")
-    def made_at(self, row: OutboundMessage) -> str:
-        return when(row.created_at)
+    def made_at(self, row: OutboundMessage) -> SafeString:
+        return moment(row.created_at)
 
 
 @admin.register(InboundMessage)
@@ -123,5 +122,5 @@ class InboundAdmin(TextAdmin):
         return label(row.get_outcome_display(), OUTCOME_COLOURS.get(row.outcome, "grey"))
 
     @admin.display(description="received")
-    def came_at(self, row: InboundMessage) -> str:
-        return when(row.received_at)
+    def came_at(self, row: InboundMessage) -> SafeString:
+        return moment(row.received_at)
