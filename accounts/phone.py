@@ -88,6 +88,11 @@ def kind_of(number: str) -> NumberKind:
     return NumberKind.SHORT_CODE if number.isdigit() else NumberKind.ALPHANUMERIC
 
 
+def is_country(code: str) -> bool:
+    """Whether numbers of this country (ISO 3166, two capital letters) can be read."""
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
 def in_north_america(number: str) -> bool:
     """Whether a recipient's number is a +1 number, to which US rules apply (US-15, US-23)."""
     return number.startswith("+1")
