@@ -68,11 +68,17 @@ def claim_message(message_id: UUID | str, now: datetime) -> Claim | None:
         if message is None:
             return None
         decision = gate.decide(_question(message), state, now)
-        if not decision.allowed or not _take_confirmation(message, now):
+        if not decision.allowed:
+            _refuse(message, decision, now)
+            return None
+        claim = _prepare(message, state)
+        if claim is None:
+            return None
+        if not _take_confirmation(message, now):
             _refuse(message, decision, now)
             return None
         _update(message, Status.QUEUED, status=Status.SENDING, claimed_at=now, decision=decision.as_json())
-        return _prepare(message, state)
+        return claim
 
 
 def _load_due(message_id: UUID | str, now: datetime) -> OutboundMessage | None:
@@ -110,11 +116,17 @@ def _refuse(message: OutboundMessage, decision: gate.Decision, now: datetime) ->
     log.info("send_refused", message=str(message.pk), reason=decision.reason, rule=decision.rule)
 
 
-def _prepare(message: OutboundMessage, state: RecipientState) -> Claim:
+def _prepare(message: OutboundMessage, state: RecipientState) -> Claim | None:
+    """Everything that the hand-over needs. None where it can't be had: then the text waits, and says why."""
     account = message.sender_number.account
     assert account is not None  # noqa: S101 - the gate refuses a number without a connection
     text = OutgoingText(str(message.pk), message.sender_number.number, state.number, message.body)
-    return Claim(message, find_provider(account.provider), account.settings, text)
+    try:
+        return Claim(message, find_provider(account.provider), account.settings, text)
+    except Exception as error:  # secrets that no key opens, a provider that is gone: the others must not wait for it
+        log.exception("connection_unusable", connection=account.pk)
+        _pause(message, NotTaken(f"The connection can't be used: {error!r}"), Status.QUEUED)
+        return None
 
 
 def hand_over(claim: Claim) -> Status:
@@ -154,18 +166,18 @@ def _save_failure(claim: Claim, error: SendError) -> Status:
     return status
 
 
-def _pause(message: OutboundMessage, error: NotTaken) -> Status:
+def _pause(message: OutboundMessage, error: NotTaken, held_as: Status = Status.SENDING) -> Status:
     """Back to the queue with a growing pause: it passes the gate again before the next try."""
     now = timezone.now()
     if now - message.created_at > GIVE_UP_AFTER:
-        _update(message, Status.SENDING, status=Status.FAILED, reason="provider_unreachable", error=str(error))
+        _update(message, held_as, status=Status.FAILED, reason="provider_unreachable", error=str(error))
         return Status.FAILED
     usual = PAUSES_SECONDS[min(message.attempts, len(PAUSES_SECONDS) - 1)]
     pause = timedelta(seconds=max(usual, min(error.retry_after_seconds or 0, 3600)))
     _give_confirmation_back(message)
     _update(
         message,
-        Status.SENDING,
+        held_as,
         status=Status.QUEUED,
         not_before=now + pause,
         attempts=F("attempts") + 1,
