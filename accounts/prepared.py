@@ -7,8 +7,9 @@ What they say still comes from the models: columns, converters and placeholders 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.sql.compiler import SQLCompiler
 
 Params = dict[str, Any]
@@ -65,6 +66,10 @@ def _adapt(value: Any) -> Any:
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
 
 
+_ALWAYS_PLAIN = {str, int, float, bool, type(None)}
+_PLAIN = {"postgresql": _ALWAYS_PLAIN | {datetime, UUID}, "sqlite": _ALWAYS_PLAIN}
+
+
 class PreparedInsert:
     """`INSERT … RETURNING` of one row of a model; with `unique`, an upsert that updates `update`."""
 
@@ -72,33 +77,41 @@ class PreparedInsert:
         self._model = model
         self._unique, self._update = tuple(unique), tuple(update)
         self._sql = ""
-        self._fields: list[models.Field[Any, Any]] = []
+        self._fields: list[tuple[str, models.Field[Any, Any]]] = []
 
     def run(self, row: models.Model) -> None:
         """Insert the row, and set its key where the database gives it."""
         if not self._sql:
             self._compile()
-        params = [field.get_db_prep_save(getattr(row, field.attname), connection) for field in self._fields]
-        with connection.cursor() as cursor:
+        database = connections[DEFAULT_DB_ALIAS]
+        known = _PLAIN[database.vendor]
+        values = row.__dict__
+        params = [
+            value if type(value := values[name]) in known else field.get_db_prep_save(value, database)
+            for name, field in self._fields
+        ]
+        with database.cursor() as cursor:
             cursor.execute(self._sql, params)
             returned = cursor.fetchone()
         if row.pk is None:
             row.pk = returned[0]
-        row._state.adding, row._state.db = False, connection.alias
+        row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
     def _compile(self) -> None:
         meta, quote = self._model._meta, connection.ops.quote_name  # noqa: SLF001
         automatic = isinstance(meta.pk, models.AutoField)
-        self._fields = [field for field in meta.concrete_fields if not (automatic and field.primary_key)]
-        columns = ", ".join(quote(field.column) for field in self._fields)
+        self._fields = [
+            (field.attname, field) for field in meta.concrete_fields if not (automatic and field.primary_key)
+        ]
+        columns = ", ".join(quote(str(field.column)) for _, field in self._fields)
         places = ", ".join(["%s"] * len(self._fields))
         sql = f"INSERT INTO {quote(meta.db_table)} ({columns}) VALUES ({places}){self._conflict()}"  # noqa: S608
-        self._sql = f"{sql} RETURNING {quote(meta.pk.column)}"
+        self._sql = f"{sql} RETURNING {quote(str(meta.pk.column))}"
 
     def _conflict(self) -> str:
         if not self._unique:
             return ""
-        column = {field.name: connection.ops.quote_name(field.column) for field in self._fields}
+        column = {field.name: connection.ops.quote_name(str(field.column)) for _, field in self._fields}
         unique = ", ".join(column[name] for name in self._unique)
         updates = ", ".join(f"{column[name]} = EXCLUDED.{column[name]}" for name in self._update)
         return f" ON CONFLICT ({unique}) DO UPDATE SET {updates}"

@@ -92,12 +92,13 @@ _HELD = Q(review_items__status=ReviewItem.Status.OPEN, review_items__kind=Review
 
 
 def _rows_of(tenant_id: int, number: object) -> QuerySet[Recipient, Any]:
-    return (
+    rows: QuerySet[Recipient, Any] = (
         Recipient.objects.filter(tenant_id=tenant_id, number=number)
         .annotate(hold=FilteredRelation("review_items", condition=_HELD))
         .values_list(*_COLUMNS)
         .order_by(F("opt_outs__id"), F("hold__id"))
     )
+    return rows
 
 
 _READ = PreparedSelect(_rows_of, "tenant_id", "number")
