@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 from django.urls import path, re_path
-from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from accounts.problems import api_not_found
 from compliance.api import Checks, OptOutDetail, OptOutHistory, OptOutLift, OptOuts
 from messaging.api import MessageDetail, Messages
+from messaging.handset import views as handset
 from messaging.webhooks import receive_webhook
 from optout_project import beat_admin, health
 
@@ -35,5 +35,11 @@ urlpatterns = [
     # Without the slash at their end the two above are for CommonMiddleware to mend.
     re_path(r"^api/(?!schema$|docs$)", api_not_found, name="api_not_found"),
     path("admin/", admin.site.urls),
-    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("simulator/", handset.page, name="handset"),
+    path("simulator/live", handset.live, name="handset_live"),
+    path("simulator/text", handset.text, name="handset_text"),
+    path("simulator/send", handset.send, name="handset_send"),
+    path("simulator/new", handset.new_handset, name="handset_new"),
+    path("simulator/enter", handset.enter, name="handset_enter"),
+    path("", handset.home, name="home"),
 ]
