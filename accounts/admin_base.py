@@ -149,6 +149,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         if request.method not in READS:
             return HttpResponseNotAllowed(READS)
+        self.find(request, object_id)
         answer: HttpResponse = super().history_view(request, object_id, extra_context)
         return answer
 

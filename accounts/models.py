@@ -79,6 +79,10 @@ class UserQuerySet(TenantQuerySet):
 class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
     """Makes people; a superuser is a platform operator."""
 
+    def create_user(self, username: str, email: str | None = None, password: str | None = None, **fields: Any) -> Any:
+        fields.setdefault("is_staff", True)
+        return super().create_user(username, email, password, **fields)
+
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **fields: Any
     ) -> Any:

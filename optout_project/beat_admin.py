@@ -22,6 +22,9 @@ class OperatorsOnly(ModelAdmin):  # type: ignore[misc]
 
     list_before_template = "admin/beat_note.html"
     change_form_before_template = "admin/beat_note.html"
+    list_filter_submit = True
+    empty_title = "No schedules of your own"
+    empty_text = "What you add here, the background worker runs at the times that you choose."
 
     def _is_operator(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)

@@ -145,7 +145,7 @@ class OptBackInForm(forms.Form):
     way = forms.ChoiceField(label="How they said so", choices=ways(BACK_IN), widget=widgets.UnfoldAdminSelectWidget)
     words = forms.CharField(
         label="Their own words",
-        required=False,
+        error_messages={"required": "Write the person's own words."},
         max_length=2000,
         widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 3, "autofocus": True}),
         help_text="As they said or wrote them. This is your evidence.",
@@ -153,7 +153,7 @@ class OptBackInForm(forms.Form):
     at = MomentField(label="When they said so", help_text="It must be after they opted out.")
     reason = forms.CharField(
         label="Reason",
-        required=False,
+        error_messages={"required": "Write why this person may be texted again."},
         max_length=2000,
         widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         help_text="Why this person may be texted again. Kept in the history with your name.",
