@@ -127,6 +127,7 @@ class BusinessPlan:
     recipients: int
     handset: str
     handset_text: str
+    send_text: str
     words: dict[str, list[str]]
     replies: dict[str, list[str]]
     sites: tuple[SitePlan, ...]

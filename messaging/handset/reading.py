@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 
 from accounts.models import SenderNumber
+from accounts.phone import NumberKind
 from compliance import gate
 from compliance.purposes import OUR_REPLIES, Purpose
-from compliance.state import RecipientState, read_state
+from compliance.sentences import state_sentence
+from compliance.state import Block, RecipientState, read_state
 from messaging.handset.stage import Stage
 from messaging.models import InboundMessage, OutboundMessage
 
@@ -31,6 +33,7 @@ TONES = {
     "recorded": "wait",
 }
 LABELS: dict[str, str] = {gate.Refusal.OPTED_OUT: "Opted out", gate.Refusal.HELD_FOR_REVIEW: "Held for review"}
+TILE_TONES: dict[str, str] = {gate.Refusal.HELD_FOR_REVIEW: "wait"}
 TILE_STATES: dict[str, str] = {gate.Refusal.OPTED_OUT: "blocked", gate.Refusal.HELD_FOR_REVIEW: "held"}
 Status = OutboundMessage.Status
 
@@ -83,7 +86,7 @@ class Tile:
 
     number: str
     label: str
-    blocked: bool
+    tone: str
     state: str
     chosen: bool
     address: str
@@ -111,7 +114,7 @@ class Scene:
 
 
 def read_scene(stage: Stage, now: datetime) -> Scene:
-    """Read it all, in six queries."""
+    """Read it all, in four queries."""
     state = read_state(stage.tenant.pk, stage.recipient)
     incoming, outgoing = _read_incoming(stage, state), _read_outgoing(stage, state)
     standing = _standing(stage, state, now)
@@ -122,7 +125,7 @@ def read_scene(stage: Stage, now: datetime) -> Scene:
         _verdict(stage, state),
         standing,
         [_tile(stage, sender, state, now) for sender in stage.senders],
-        _steps(incoming, outgoing),
+        _steps(stage, incoming, outgoing),
         any(_waits_too_long(row, now) for row in outgoing),
     )
 
@@ -183,15 +186,23 @@ def _decide(stage: Stage, sender: SenderNumber, state: RecipientState, now: date
 
 def _standing(stage: Stage, state: RecipientState, now: datetime) -> Standing:
     decision = _decide(stage, stage.sender, state, now)
-    newest = max(state.blocks, key=lambda block: (block.is_active, block.opted_out_at), default=None)
-    history = reverse("admin:compliance_optout_history", args=[newest.id]) if newest else ""
+    block = _block_behind(decision, state)
+    history = reverse("admin:compliance_optout_history", args=[block.id]) if block else ""
     if decision.allowed:
-        return Standing("May be texted", "go", decision.sentence, opt_out_address=history)
+        sentence = state_sentence(block, block.words) if block and not block.is_active else decision.sentence
+        return Standing("May be texted", "go", sentence, opt_out_address=history)
     if decision.reason == gate.Refusal.HELD_FOR_REVIEW:
         hold = state.holds[0]
         review = reverse("admin:compliance_reviewitem_change", args=[hold.id])
         return Standing(LABELS[decision.reason], "wait", decision.sentence, hold.due_at, history, review)
-    return Standing(LABELS.get(decision.reason, "Switched off"), "stop", decision.sentence, opt_out_address=history)
+    sentence = state_sentence(block, block.words) if block else decision.sentence
+    return Standing(LABELS.get(decision.reason, "Switched off"), "stop", sentence, opt_out_address=history)
+
+
+def _block_behind(decision: gate.Decision, state: RecipientState) -> Block | None:
+    """The opt-out that a decision names, else the newest one there was."""
+    named = next((block for block in state.blocks if block.id == decision.opt_out_id), None)
+    return named or max(state.blocks, key=lambda block: block.opted_out_at, default=None)
 
 
 def _tile(stage: Stage, sender: SenderNumber, state: RecipientState, now: datetime) -> Tile:
@@ -199,19 +210,21 @@ def _tile(stage: Stage, sender: SenderNumber, state: RecipientState, now: dateti
     return Tile(
         number=str(sender).removeprefix("+1 "),
         label=sender.site.name if sender.site else sender.label,
-        blocked=not decision.allowed,
+        tone=TILE_TONES.get(decision.reason, "stop") if decision.reason else "go",
         state="open" if decision.allowed else TILE_STATES.get(decision.reason, "off"),
         chosen=sender.pk == stage.sender.pk,
         address=stage.address(number=sender.number),
     )
 
 
-def _steps(incoming: list[InboundMessage], outgoing: list[OutboundMessage]) -> list[Step]:
+def _steps(stage: Stage, incoming: list[InboundMessage], outgoing: list[OutboundMessage]) -> list[Step]:
     """How far somebody is in the story that the simulator is there to tell."""
     intents = {row.intent for row in incoming}
+    confirmed = any(row.purpose == Purpose.OPT_OUT_CONFIRMATION for row in outgoing)
+    by_network = stage.sender.kind == NumberKind.TOLL_FREE and "opt_out" in intents  # NET-01: no text of ours
     facts = [
         ("Text STOP", "opt_out" in intents),
-        ("See the one confirmation", any(row.purpose == Purpose.OPT_OUT_CONFIRMATION for row in outgoing)),
+        ("See the one confirmation", confirmed or by_network),
         ("Send as the business: refused", any(row.status == Status.BLOCKED for row in outgoing)),
         ("Text START", "opt_in" in intents),
         ("Open the history", False),
