@@ -114,7 +114,9 @@ SQLITE = {
     "OPTIONS": {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON",
+        # Without recursive_triggers INSERT OR REPLACE removes a row, by any unique key, unseen by the DELETE triggers.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        " PRAGMA recursive_triggers=ON",
     },
 }
 
@@ -162,7 +164,9 @@ if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {**REDIS_TIMEOUTS, "retry_on_timeout": False, "max_retries": 0}
 else:
-    CELERY_BROKER_URL = "filesystem://localhost"
+    CELERY_BROKER_URL = "folder://localhost"
+    # Only Redis carries the commands of `celery inspect` between processes.
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(environment.folder(BROKER_DIR / "messages")),
         "data_folder_out": str(BROKER_DIR / "messages"),
