@@ -8,6 +8,8 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging
 
+from optout_project import folder_broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "optout_project.settings")
 
 
@@ -34,6 +36,7 @@ SWEEPERS = {
 # It warns root, for the sake of pickled messages. Ours are JSON.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
+folder_broker.register()
 app = Celery("optout_project")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = SWEEPERS
