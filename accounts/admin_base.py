@@ -60,7 +60,7 @@ class BusinessForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
-        for name, value in self.cleaned_data.items():
+        for name, value in list(self.cleaned_data.items()):
             for row in value if isinstance(value, models.QuerySet) else [value]:
                 if self._is_foreign(row):
                     self.add_error(name, "This belongs to another business.")
@@ -113,8 +113,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
         """Only what a filter of the page offers: an address must not ask for digests letter by letter."""
         if request is None:
             return False
-        names = [item[0] if isinstance(item, tuple) else item for item in self.get_list_filter(request)]
-        return any(isinstance(name, str) and lookup.startswith(name) for name in names)
+        return any(lookup.startswith(asked_by(item)) for item in self.get_list_filter(request))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -227,6 +226,13 @@ def person_of(request: HttpRequest) -> User:
     """Who is at the screen. Behind the log-in that is always one of ours."""
     assert isinstance(request.user, User)  # noqa: S101
     return request.user
+
+
+def asked_by(list_filter: Any) -> str:
+    """How the addresses of a filter begin: its field, or the name that it gives itself."""
+    if isinstance(list_filter, tuple):
+        return str(list_filter[0])
+    return list_filter if isinstance(list_filter, str) else str(list_filter.parameter_name)
 
 
 def choices_for(db_field: Any, request: HttpRequest) -> models.QuerySet[Any]:

@@ -53,6 +53,7 @@ def build_rows(business: Business) -> Rows:
         kind="inbound",
         raw_body=b'{"id": "<script>alert(1)</script>"}',
         digest="d" * 64,
+        proof="none",
         received_at=timezone.now(),
         error=f"{name} broke",
     )

@@ -167,7 +167,8 @@ def _decide_confirmation(row: OptOut, action: OptOut.Action, request: Request, n
 def _close_holds(state: RecipientState, actor: Actor, now: datetime) -> None:
     """A clear request answers what was unclear before it."""
     if state.holds:
-        ReviewItem.objects.filter(pk__in=[hold.id for hold in state.holds]).update(
+        unanswered = ReviewItem.objects.filter(pk__in=[hold.id for hold in state.holds], status=ReviewItem.Status.OPEN)
+        unanswered.update(
             status=ReviewItem.Status.OPTED_OUT,
             answered_at=now,
             answered_by=actor.name,
