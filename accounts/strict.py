@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from accounts import phone
 from accounts.models import ApiKey, Tenant
-from accounts.problems import Problem, refuse_field
+from accounts.problems import MOST_ERRORS, Problem, refuse_field
 
 LARGEST_BODY = 2 * 1024 * 1024
 LARGEST_PAGE = 1000
@@ -57,7 +57,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            unknown = [name for name in data if name not in self.fields]
+            unknown = [name for name in data if name not in self.fields][:MOST_ERRORS]
             if unknown:
                 choose = f"choose from {', '.join(self.fields)}" if self.fields else "leave it out"
                 raise ValidationError({name: [f"This is unknown here; {choose}."] for name in unknown})
@@ -154,6 +154,8 @@ class TenantView(APIView):
         return self._check(serializer, given)
 
     def _check(self, serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            raise ValidationError("The body must be a JSON object.")
         checked = serializer(data=data, context={"tenant": self.tenant})
         checked.is_valid(raise_exception=True)
         found: dict[str, Any] = checked.validated_data

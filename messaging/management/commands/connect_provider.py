@@ -36,9 +36,7 @@ class Command(BaseCommand):
         tenant = Tenant.objects.filter(slug=options["tenant_slug"]).first()
         if tenant is None:
             raise CommandError(f"There is no business “{options['tenant_slug']}”.")
-        wish = Wish(
-            options["provider"], tuple(options["numbers"]), _read(options["pairs"]), options["replace_secrets"]
-        )
+        wish = Wish(options["provider"], tuple(options["numbers"]), _read(options["pairs"]), options["replace_secrets"])
         try:
             account = connect(tenant, wish)
         except NotConnected as error:
