@@ -79,6 +79,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
     list_fullwidth = True
     list_filter_submit = True
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = InfinitePaginator
     sortable_by: tuple[str, ...] = ()
     tenant_path = "tenant"

@@ -90,7 +90,7 @@ def test_history_is_read_only_and_of_the_own_business(world: World, own: Rows, f
             assert client.post(address, {"post": "yes"}).status_code == 405, label
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", ["T", "A", "P"])
 def test_nobody_deletes(world: World, own: Rows, code: str) -> None:
     client = log_in(person(world, code))
     for label in PAGES:
@@ -101,7 +101,7 @@ def test_nobody_deletes(world: World, own: Rows, code: str) -> None:
         assert type(own[label]).objects.filter(pk=own[label].pk).exists(), label
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("code", ["T", "A", "P"])
 def test_read_only_pages_refuse_a_post(world: World, own: Rows, code: str) -> None:
     client = log_in(person(world, code))
     for label, line in PAGES.items():

@@ -34,7 +34,7 @@ class HandledFilter(OneOf):
 @admin.register(WebhookDelivery)
 class DeliveryAdmin(PageAdmin):
     page_template = "admin/messaging/webhookdelivery/page.html"
-    list_display = ("came_at", "kind", "account", "state", "short_error", "attempts", "next_try")
+    list_display = ("came_at", "kind", "connection", "state", "short_error", "attempts", "next_try")
     list_select_related = ("account",)
     ordering = ("-received_at", "-id")
     list_filter = (HandledFilter, ("kind", ChoicesDropdownFilter))
@@ -44,6 +44,10 @@ class DeliveryAdmin(PageAdmin):
     @admin.display(description="received")
     def came_at(self, row: WebhookDelivery) -> SafeString:
         return moment(row.received_at)
+
+    @admin.display(description="connection")
+    def connection(self, row: WebhookDelivery) -> str:
+        return row.account.name
 
     @admin.display(description="state")
     def state(self, row: WebhookDelivery) -> SafeString:

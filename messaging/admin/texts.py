@@ -5,12 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from accounts.admin_base import ReadOnlyAdmin, person_of
 from accounts.admin_filters import OneOf
-from accounts.admin_words import label, moment, number, quote, search_numbers
+from accounts.admin_words import label, moment, number, quote, search_numbers, two_lines
 from messaging.admin.conversations import ThreadNumberFilter
 from messaging.models import Campaign, InboundMessage, OutboundMessage
 from messaging.threads import OUTCOME_COLOURS, STATUS_COLOURS, why_not
@@ -58,7 +59,7 @@ class TextAdmin(ReadOnlyAdmin):
 
 @admin.register(OutboundMessage)
 class OutboundAdmin(TextAdmin):
-    list_display = ("shown_number", "short", "purpose", "state", "decided", "company_number", "sent_by", "made_at")
+    list_display = ("shown_number", "short", "state", "refused", "sent_for", "company_number", "made_at")
     list_select_related = ("recipient", "sender_number", "user", "campaign")
     ordering = ("-created_at", "-id")
     list_filter = (
@@ -84,6 +85,14 @@ class OutboundAdmin(TextAdmin):
     @admin.display(description="decision", empty_value="–")
     def decided(self, row: OutboundMessage) -> str | None:
         return why_not(row) or row.decision.get("sentence") or None
+
+    @admin.display(description="why not")
+    def refused(self, row: OutboundMessage) -> SafeString:
+        return format_html('<span class="oo-quote">{}</span>', why_not(row)) if why_not(row) else SafeString("–")
+
+    @admin.display(description="purpose, employee")
+    def sent_for(self, row: OutboundMessage) -> SafeString:
+        return two_lines(row.get_purpose_display(), self.sent_by(row))
 
     @admin.display(description="rule", empty_value="–")
     def rule(self, row: OutboundMessage) -> str | None:
