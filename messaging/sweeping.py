@@ -36,6 +36,9 @@ def _close(item: ReviewItem, now: datetime) -> bool:
             reviews.fall_due(item, now)
     except reviews.AlreadyAnswered:
         return False
+    except Exception:  # one that can't be closed must not hold back the others, whose due dates are the law's
+        log.exception("review_not_closed", review=item.pk)
+        return False
     return True
 
 
