@@ -171,6 +171,14 @@ def test_stop_confirmation_refusal_start_and_history(client: Client, northwind: 
     assert "STOP" in answer.content.decode()
 
 
+def test_times_are_the_businesss_own(client: Client, northwind: Company) -> None:
+    with time_machine.travel("2026-11-24T02:30:00+00:00", tick=False):
+        html = post(client, "handset_text", northwind, word="STOP")
+    assert "8:30 PM" in html
+    assert "Nov. 23, 2026" in html
+    assert "Nov. 24" not in html
+
+
 def test_a_text_comes_in_by_the_webhook_door(
     client: Client, northwind: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:

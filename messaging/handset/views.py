@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from accounts.phone import format_for_people
@@ -57,7 +57,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @in_demo_alone
-@require_GET
+@require_safe
 @never_cache
 @ensure_csrf_cookie
 def page(request: HttpRequest) -> HttpResponse:
@@ -82,7 +82,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @in_demo_alone
-@require_GET
+@require_safe
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
     """The part that changes, asked for again and again."""
@@ -148,9 +148,9 @@ def _stage_of(request: HttpRequest) -> Stage:
 def _show(request: HttpRequest, template: str, stage: Stage, notice: str = "", **more: object) -> HttpResponse:
     """A template with the scene as it is now, in the business's own time. `at` lets the page drop an older answer."""
     at = time.time_ns()
-    context = {"stage": stage, "scene": read_scene(stage, timezone.now()), "notice": notice, "at": at, **more}
     with timezone.override(ZoneInfo(stage.tenant.time_zone)):
-        return render(request, template, context)
+        scene = read_scene(stage, timezone.now())
+        return render(request, template, {"stage": stage, "scene": scene, "notice": notice, "at": at, **more})
 
 
 def _find_fault(words: str) -> str:
