@@ -253,7 +253,7 @@ def _find_preceding(scene: Scene) -> opt_outs.Preceding:
     if row is None:
         return opt_outs.Preceding()
     pk, created_at, sent_at, user_id, first_name, last_name, username, campaign_id, campaign = row
-    user = f"{first_name} {last_name}".strip() or username or ""
+    user = f"{first_name or ''} {last_name or ''}".strip() or username or ""
     return opt_outs.Preceding(str(pk), sent_at or created_at, user_id, user, campaign_id, campaign or "")
 
 

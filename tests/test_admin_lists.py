@@ -8,6 +8,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.utils import timezone
 
+from messaging.models import OutboundMessage
 from tests.admin_pages import Rows, build_rows, log_in, page
 from tests.builders import (
     PERSON,
@@ -138,3 +139,11 @@ def test_lists_cost_the_same_however_long_and_count_nothing(
     second = boss.get(page(label, "changelist"), {"p": 2}).content.decode()
     assert "Next →" not in second
     assert "← Previous" in second
+
+
+def test_a_text_of_no_employee_names_nobody(world: World, boss: Client) -> None:
+    send(world.acme, PERSON, campaign="Spring")
+    OutboundMessage.objects.update(status="delivered")
+    text_in(world.acme, "STOP")
+    assert (opt_out_of(world.acme).preceding_user, opt_out_of(world.acme).preceding_campaign) == ("", "Spring")
+    assert "None" not in boss.get(page("compliance.optout", "changelist")).content.decode().split("result_list")[1]
