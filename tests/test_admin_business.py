@@ -20,8 +20,6 @@ from tests.builders import (
     text_in,
 )
 
-MOMENT = "%Y-%m-%dT%H:%M"
-
 
 @pytest.fixture
 def boss(world: World) -> Client:

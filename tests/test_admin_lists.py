@@ -14,10 +14,10 @@ from tests.builders import (
     PERSON,
     World,
     is_blocked,
+    opt_out_of,
+    send,
     text_in,
 )
-
-MOMENT = "%Y-%m-%dT%H:%M"
 
 
 @pytest.fixture
