@@ -82,7 +82,7 @@ def check(question: Question, now: datetime) -> Decision:
 def decide(question: Question, state: RecipientState, now: datetime) -> Decision:
     """Decide one text from a state that was read under the recipient's lock, or for information only."""
     if question.sender is not None and not is_usable(question.sender):
-        return Decision(False, f"The company number {question.sender} is switched off.", Refusal.SENDER_INACTIVE)
+        return Decision(False, _why_unusable(question.sender), Refusal.SENDER_INACTIVE)
     match question.purpose:
         case Purpose.OPT_OUT_CONFIRMATION:
             return _decide_confirmation(question, state, now)
@@ -97,6 +97,12 @@ def decide(question: Question, state: RecipientState, now: datetime) -> Decision
 def is_usable(sender: SenderNumber) -> bool:
     """Whether a company number may send: it, its business and its provider connection are active."""
     return sender.is_active and sender.tenant.is_active and (sender.account is not None and sender.account.is_active)
+
+
+def _why_unusable(sender: SenderNumber) -> str:
+    if sender.is_active and sender.account is None:
+        return f"The company number {sender} is not connected to a provider."
+    return f"The company number {sender}, its connection or its business is switched off."
 
 
 def reach_of(block: Block, sender: str, purpose: str, number: str, now: datetime) -> str:
@@ -122,7 +128,7 @@ def _find_block(question: Question, state: RecipientState, now: datetime) -> Dec
     sender = question.sender.number if question.sender else ""
     for block in state.active:
         if reach := reach_of(block, sender, question.purpose, state.number, now):
-            return refuse_for(block, reach)
+            return refuse_for(block, reach, zone_of(question.sender))
     return None
 
 
@@ -134,11 +140,17 @@ _REACH_SENTENCES = {
 }
 
 
-def refuse_for(block: Block, reach: str) -> Decision:
+def zone_of(sender: SenderNumber | None) -> ZoneInfo:
+    """The zone in which a sentence gives its dates: the business's own, where a company number tells it."""
+    return ZoneInfo(sender.tenant.time_zone) if sender else ZoneInfo("UTC")
+
+
+def refuse_for(block: Block, reach: str, zone: ZoneInfo) -> Decision:
     """The refusal that an opt-out causes, in a sentence for the person who wanted to send."""
     who = "The recipient opted out" if block.by_recipient else "The business blocked this recipient"
     said = f" with “{block.words[:80]}”" if block.words else ""
-    sentence = f"{who} on {block.opted_out_at:%Y-%m-%d}{said}, {_REACH_SENTENCES[reach]}."
+    day = block.opted_out_at.astimezone(zone).date()
+    sentence = f"{who} on {day}{said}, {_REACH_SENTENCES[reach]}."
     return Decision(
         False,
         sentence,
@@ -202,12 +214,13 @@ def check_many(
 def _many_blocks(
     tenant_id: int, numbers: list[str], sender: SenderNumber | None, purpose: Purpose | str, now: datetime
 ) -> dict[str, Decision]:
-    refusals = {}
+    refusals: dict[str, Decision] = {}
+    zone = zone_of(sender)
     for number, block in read_active_blocks(tenant_id, numbers):
         if number in refusals:
             continue
         if reach := reach_of(block, sender.number if sender else "", purpose, number, now):
-            refusals[number] = refuse_for(block, reach)
+            refusals[number] = refuse_for(block, reach, zone)
     return refusals
 
 

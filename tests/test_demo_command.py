@@ -11,7 +11,7 @@ from accounts.models import Tenant
 from messaging.demo import building
 from messaging.demo.plan import SLUGS
 from tests.builders import World
-from tests.demo_world import run_demo
+from tests.demo_world import found_demo, run_demo
 
 
 def test_a_run_that_broke_leaves_nothing_and_the_next_one_heals_it(
@@ -44,3 +44,12 @@ def test_refused_where_a_real_business_has_a_demo_name(db: None) -> None:
     Tenant.objects.create(slug=SLUGS[0], name="Real Dental", brand_name="Real", help_contact="x@example.org")
     with pytest.raises(CommandError, match="“Real Dental”"):
         run_demo()
+
+
+def test_a_business_made_beside_the_demo_does_not_stop_the_next_start(db: None) -> None:
+    """`make run` runs the command at every start; whoever made a business there must get in again."""
+    for slug in SLUGS:
+        found_demo(slug)
+    Tenant.objects.create(slug="real", name="Real", brand_name="Real", help_contact="help@real.example")
+    assert [tenant["slug"] for tenant in run_demo()["tenants"]] == list(SLUGS)
+    assert Tenant.objects.count() == 3

@@ -1,6 +1,7 @@
 """The gate by itself: whose request reaches what, and answers that explain themselves."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -44,7 +45,7 @@ def test_a_refusal_names_rule_scope_opt_out_date_and_words(acme: Business) -> No
     assert decision.opt_out_id == row.pk
     assert decision.since == row.opted_out_at
     assert decision.words == "Unsubscribe!"
-    assert f"{row.opted_out_at:%Y-%m-%d}" in decision.sentence
+    assert f"{row.opted_out_at.astimezone(ZoneInfo(acme.tenant.time_zone)):%Y-%m-%d}" in decision.sentence
 
 
 def test_a_refusal_says_whether_the_person_or_the_business_asked(acme: Business) -> None:

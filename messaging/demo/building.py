@@ -14,11 +14,11 @@ from messaging.waking import without_waking
 
 def ensure_demo(now: datetime) -> None:
     """Both businesses and the platform operator. What stands already stays as it is."""
+    ensure_operator()
     for slug in SLUGS:
         with transaction.atomic(), without_waking():
             if not Tenant.objects.filter(slug=slug).exists():
                 _build(slug, now)
-    ensure_operator()
 
 
 def _build(slug: str, now: datetime) -> None:
