@@ -1,17 +1,24 @@
 """Celery's doors. A task carries an id and makes one call; losing one loses nothing."""
 
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
 from messaging import delivery, sweeping
 
+log = structlog.get_logger(__name__)
+
 WAKE_AT_ONCE = 500
 
 
 @shared_task(name="messaging.tasks.deliver")
-def deliver(message_id: str) -> None:
-    """Deliver one text, if it is still queued."""
-    delivery.deliver(message_id)
+def deliver(*message_ids: str) -> None:
+    """Deliver the texts that are still queued. One that breaks is left to the sweeper and holds up no other."""
+    for message_id in message_ids:
+        try:
+            delivery.deliver(message_id)
+        except Exception:
+            log.exception("delivery_broke", message=message_id)
 
 
 @shared_task(name="messaging.tasks.sweep_queued")

@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from uuid import UUID
 
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 WAITING_AT_MOST = 10_000
 REST_AFTER_FAILURE_SECONDS = 5.0
 EXPIRES_SECONDS = 60
+TOGETHER = 10  # texts in one nudge: a slow provider keeps the last of them waiting for the others
 FLUSH_AT_EXIT_SECONDS = 2.0
 
 
@@ -32,7 +33,7 @@ class Waker:
 
     def __init__(self) -> None:
         self._waiting: queue.Queue[str] = queue.Queue(WAITING_AT_MOST)
-        self._resting_until = 0.0
+        self._resting_until = self._said_full_until = 0.0
         self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
         self._thread.start()
 
@@ -43,7 +44,9 @@ class Waker:
         try:
             self._waiting.put_nowait(message_id)
         except queue.Full:
-            log.warning("waking_dropped", waiting=WAITING_AT_MOST)
+            if time.monotonic() > self._said_full_until:
+                self._said_full_until = time.monotonic() + REST_AFTER_FAILURE_SECONDS
+                log.warning("waking_dropped", waiting=WAITING_AT_MOST)
 
     def flush(self, seconds: float) -> None:
         """Wait a moment for what is still to be said: short-lived commands end here."""
@@ -53,18 +56,27 @@ class Waker:
 
     def _run(self) -> None:
         while True:
-            message_id = self._waiting.get()
+            message_ids = self._take()
             try:
-                self._send(message_id)
+                self._send(message_ids)
             finally:
-                self._waiting.task_done()
+                for _ in message_ids:
+                    self._waiting.task_done()
 
-    def _send(self, message_id: str) -> None:
+    def _take(self) -> list[str]:
+        """Wait for one, and take along what else is there: under load a nudge costs more than its text."""
+        message_ids = [self._waiting.get()]
+        with suppress(queue.Empty):
+            while len(message_ids) < TOGETHER:
+                message_ids.append(self._waiting.get_nowait())
+        return message_ids
+
+    def _send(self, message_ids: list[str]) -> None:
         if time.monotonic() < self._resting_until:
             return
         try:
             current_app.send_task(
-                "messaging.tasks.deliver", args=[message_id], expires=EXPIRES_SECONDS, retry=False, ignore_result=True
+                "messaging.tasks.deliver", args=message_ids, expires=EXPIRES_SECONDS, retry=False, ignore_result=True
             )
         except Exception as error:  # noqa: BLE001 - any broker's any failure: the sweeper will do it
             self._resting_until = time.monotonic() + REST_AFTER_FAILURE_SECONDS

@@ -135,4 +135,4 @@ def test_a_full_queue_drops_the_nudge_and_blocks_nobody(broker: Broker, monkeypa
     assert time.perf_counter() - start < 1.0
     broker.hangs.set()
     waker.flush(5)
-    assert 3 <= len(broker.said) <= 4
+    assert 3 <= len(broker.said) <= 6, "what one nudge carries, and the three that may wait"
