@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from compliance import gate
-from compliance.models import OptOut
+from compliance.models import OptOut, Recipient
 from compliance.purposes import ASKED_FOR
+from messaging.models import OutboundMessage
 from tests import builders
 from tests.builders import PERSON, Business, opt_out_of, send, text_in
 
@@ -24,7 +25,7 @@ def test_a_number_that_was_never_seen_may_be_texted_and_leaves_no_row(acme: Busi
     decision = ask(acme)
 
     assert (decision.allowed, decision.reason) == (True, "")
-    assert not builders.Recipient.objects.exists()
+    assert not Recipient.objects.exists()
 
 
 @pytest.mark.parametrize("purpose", ASKED_FOR)
@@ -130,7 +131,7 @@ def test_many_numbers_are_two_queries_however_many(acme: Business) -> None:
 
 
 def test_checking_stores_nothing(acme: Business) -> None:
-    before = {table: table.objects.count() for table in (builders.Recipient, builders.OutboundMessage)}
+    before = {table: table.objects.count() for table in (Recipient, OutboundMessage)}
     ask(acme)
     gate.check_many(acme.tenant.pk, [builders.new_person()], None, "marketing", timezone.now())
 

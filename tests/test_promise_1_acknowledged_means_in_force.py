@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from compliance import gate
+from compliance.classifier import Intent
 from compliance.state import RecipientState
 from messaging import delivery, receiving
 from messaging.models import OutboundMessage
@@ -89,14 +90,14 @@ def test_a_stop_is_not_acknowledged_while_a_claim_is_under_way(acme: Business, m
     """The claim has its yes but has not committed: the STOP waits for it, so nothing is claimed after the 2xx."""
     message = send(acme)
     decided, go_on, acknowledged = threading.Event(), threading.Event(), threading.Event()
-    monkeypatch.setattr(delivery.gate, "decide", _hold_up(gate.decide, decided, go_on))
+    monkeypatch.setattr(gate, "decide", _hold_up(gate.decide, decided, go_on))
 
     def claim() -> bool:
         return delivery.claim_message(message.pk, timezone.now()) is not None
 
     def stop() -> bool:
         assert decided.wait(10)
-        monkeypatch.setattr(delivery.gate, "decide", decide)
+        monkeypatch.setattr(gate, "decide", decide)
         text_in(acme, "STOP")
         acknowledged.set()
         return True
@@ -118,8 +119,8 @@ def test_a_claim_waits_for_a_stop_that_has_not_committed_and_is_refused(
 ) -> None:
     message = send(acme)
     recorded, go_on = threading.Event(), threading.Event()
-    opt_out = receiving.EFFECTS["opt_out"]  # type: ignore[index]
-    monkeypatch.setitem(receiving.EFFECTS, "opt_out", _hold_up(opt_out, recorded, go_on))  # type: ignore[arg-type]
+    opt_out = receiving.EFFECTS[Intent.OPT_OUT]
+    monkeypatch.setitem(receiving.EFFECTS, Intent.OPT_OUT, _hold_up(opt_out, recorded, go_on))
 
     def stop() -> bool:
         return text_in(acme, "STOP").status_code == 200
@@ -210,7 +211,7 @@ def test_the_gate_reads_the_state_under_the_recipients_lock(acme: Business, monk
         return decide(question, state, now)
 
     text_in(acme, "STOP")
-    monkeypatch.setattr(delivery.gate, "decide", look)
+    monkeypatch.setattr(gate, "decide", look)
     delivery.deliver(message.pk)
 
     assert [len(state.active) for state in seen] == [1]

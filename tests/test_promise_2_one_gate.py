@@ -142,7 +142,7 @@ def test_a_refusal_at_the_claim_is_stored_too(acme: Business) -> None:
 @pytest.mark.parametrize("switched_off", ["account", "tenant", "number"])
 def test_what_is_switched_off_sends_nothing(acme: Business, switched_off: str) -> None:
     queued = send(acme)
-    row = {"account": acme.simulator, "tenant": acme.tenant, "number": acme.long_code}[switched_off]
+    row: Any = {"account": acme.simulator, "tenant": acme.tenant, "number": acme.long_code}[switched_off]
     row.is_active = False
     row.save()
     number = type(acme.long_code).objects.select_related("account", "tenant").get(pk=acme.long_code.pk)
@@ -155,7 +155,7 @@ def test_what_is_switched_off_sends_nothing(acme: Business, switched_off: str) -
 
 @pytest.mark.parametrize("switched_off", ["account", "tenant", "number"])
 def test_what_is_switched_off_answers_nothing(acme: Business, switched_off: str) -> None:
-    row = {"account": acme.simulator, "tenant": acme.tenant, "number": acme.long_code}[switched_off]
+    row: Any = {"account": acme.simulator, "tenant": acme.tenant, "number": acme.long_code}[switched_off]
     row.is_active = False
     row.save()
 

@@ -1,5 +1,6 @@
 """Promise 6. Every change writes one history row with who, how, why and its evidence, and nobody can change history."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -63,7 +64,7 @@ def refused(sql: str) -> None:
 
 
 def test_every_change_writes_one_history_row_with_who_how_why_and_evidence(acme: Business) -> None:
-    steps = (
+    steps: tuple[Callable[[], object], ...] = (
         lambda: text_in(acme, "STOP"),
         lambda: text_in(acme, "STOP"),
         lambda: text_in(acme, "START"),

@@ -2,6 +2,7 @@
 
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.roles import Role
 from compliance.models import Evidence, OptOut, Recipient, ReviewItem
 from messaging import delivery
@@ -67,7 +68,7 @@ def test_an_employee_sees_the_threads_of_the_numbers_that_they_send_from(acme: B
 
 
 def test_every_user_of_a_shared_number_sees_its_threads_once(acme: Business) -> None:
-    colleague = builders.User.objects.create_user(
+    colleague = User.objects.create_user(
         "acme-colleague", "c@acme.example", None, tenant=acme.tenant, role=Role.EMPLOYEE, site=acme.branch
     )
     acme.long_code.users.add(colleague)

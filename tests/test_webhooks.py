@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from compliance.classifier import classify
 from compliance.models import Evidence
 from messaging import receiving, sweeping, webhooks
 from messaging.models import InboundMessage, WebhookDelivery
@@ -131,7 +132,7 @@ def test_the_simulator_is_not_found_for_a_real_business(acme: Business) -> None:
 
 @pytest.mark.parametrize("switched_off", ["account", "tenant", "number"])
 def test_what_is_switched_off_still_hears_a_stop(acme: Business, switched_off: str) -> None:
-    row = {"account": acme.standard, "tenant": acme.tenant, "number": acme.gateway_number}[switched_off]
+    row: Any = {"account": acme.standard, "tenant": acme.tenant, "number": acme.gateway_number}[switched_off]
     row.is_active = False
     row.save()
 
@@ -384,7 +385,6 @@ def test_one_bad_text_among_several_keeps_the_delivery_and_applies_the_others(
 ) -> None:
     people = [builders.new_person() for _ in range(3)]
     body = [STOP | {"id": f"in-{person}", "from": person} for person in people]
-    classify = receiving.classify
     calls = iter([classify, boom, classify, classify, classify])
     monkeypatch.setattr(receiving, "classify", lambda *args: next(calls)(*args))  # noqa: PLW0108
 

@@ -35,7 +35,7 @@ class OwnRedis:
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
-    def client(self) -> "redis.Redis[bytes]":
+    def client(self) -> redis.Redis:
         return redis.Redis.from_url(self.url, socket_connect_timeout=1, socket_timeout=2)
 
     def _start(self) -> "subprocess.Popen[bytes]":
