@@ -105,6 +105,9 @@ POSTGRES = {
     "CONN_HEALTH_CHECKS": True,
     "OPTIONS": {
         "connect_timeout": 2,
+        # Parameters travel apart from the statement, and one that comes again is not parsed and planned again.
+        "server_side_binding": True,
+        "prepare_threshold": 3,
         "pool": {"min_size": 1, "max_size": WEB_THREADS + 4, "timeout": 3, "reconnect_timeout": 0},
     },
 }
