@@ -108,7 +108,7 @@ POSTGRES = {
         # Parameters travel apart from the statement, and one that comes again is not parsed and planned again.
         "server_side_binding": True,
         "prepare_threshold": 3,
-        "pool": {"min_size": 1, "max_size": WEB_THREADS + 4, "timeout": 3, "reconnect_timeout": 0},
+        "pool": {"min_size": 1, "max_size": WEB_THREADS + 4, "timeout": 3, "reconnect_timeout": 3},
     },
 }
 # IMMEDIATE takes the write lock when a transaction begins; a read that turns into a write fails without waiting.

@@ -2,6 +2,7 @@
 
 import random
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -172,12 +173,21 @@ def test_a_database_that_goes_away_sends_nothing_and_answers_503(acme: Business)
         _as_administrator(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         connection.close()
 
+    _wait_for_the_pool()
     message.refresh_from_db()
     assert message.status == Status.QUEUED
     assert text_in(acme, "STOP").status_code == 200
     assert delivery.deliver(message.pk) is None
     message.refresh_from_db()
     assert message.status == Status.BLOCKED
+
+
+def _wait_for_the_pool() -> None:
+    """A pool that has just failed to connect lets one more caller wait in vain before it grows again."""
+    for _ in range(5):
+        with suppress(OperationalError):
+            connection.ensure_connection()
+            return
 
 
 def _as_administrator(sql: str, cut: str = "") -> None:
