@@ -1,6 +1,9 @@
 """The only place that parses phone numbers. Inside, every number is E.164 text."""
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
@@ -25,25 +28,40 @@ class InvalidNumber(ValueError):
     """A text that is no phone number; the message is a sentence for the person who typed it."""
 
 
+@dataclass(frozen=True, slots=True)
+class NationalRules:
+    """What a national number may be behind a country code: its lengths, and what must not begin it."""
+
+    lengths: frozenset[int]
+    trunk_prefix: re.Pattern[str] | None
+
+
 @lru_cache(maxsize=1024)
-def possible_lengths(country_code: str) -> frozenset[int]:
-    """Lengths that a national number may have behind a country code; empty where there is no such code."""
-    if not country_code.isdigit():
-        return frozenset()
-    metadata = PhoneMetadata.metadata_for_nongeo_region(int(country_code), None)
+def rules_of(country_code: str) -> NationalRules | None:
+    """The rules of a country code; None where there is no such code."""
+    code = int(country_code)
+    metadata = PhoneMetadata.metadata_for_nongeo_region(code, None)
     if metadata is None:
-        region = phonenumbers.region_code_for_country_code(int(country_code))
-        metadata = PhoneMetadata.metadata_for_region(region, None)
+        metadata = PhoneMetadata.metadata_for_region(phonenumbers.region_code_for_country_code(code), None)
     if metadata is None or metadata.general_desc is None:
-        return frozenset()
-    return frozenset(metadata.general_desc.possible_length)
+        return None
+    prefix = metadata.national_prefix_for_parsing
+    return NationalRules(frozenset(metadata.general_desc.possible_length), re.compile(prefix) if prefix else None)
 
 
 def is_e164(text: str) -> bool:
-    """Whether a text is E.164 of a possible length. A table look-up: phonenumbers costs 20 µs a number."""
-    if not E164.fullmatch(text):
+    """Whether a text is E.164 as it stands. A table look-up: phonenumbers costs 20 µs a number.
+
+    False leaves it to `parse_number`: +49 0151… has a possible length, and is +49 151… all the same.
+    """
+    return bool(E164.fullmatch(text)) and any(_is_national(text[1 : 1 + size], text[1 + size :]) for size in (1, 2, 3))
+
+
+def _is_national(country_code: str, number: str) -> bool:
+    rules = rules_of(country_code)
+    if rules is None or len(number) not in rules.lengths:
         return False
-    return any(len(text) - 1 - size in possible_lengths(text[1 : 1 + size]) for size in (1, 2, 3))
+    return rules.trunk_prefix is None or not rules.trunk_prefix.match(number)
 
 
 def parse_number(raw: str, region: str) -> str:
@@ -72,11 +90,25 @@ def parse_company_number(raw: str, region: str) -> str:
 
 
 def read_party(raw: str, region: str) -> str:
-    """The stored form of whoever stands in an inbound text. Never fails: nothing inbound is refused."""
-    try:
-        return parse_company_number(raw, region)
-    except InvalidNumber:
-        return raw.strip()[:LONGEST_PARTY]
+    """The stored form of whoever stands in an inbound text. Never fails: nothing inbound is refused.
+
+    Gateways write foreign numbers without “+”, with “00”, or inside an address. A reading that is a number in service
+    goes before one that merely has a possible length.
+    """
+    text = raw.strip()
+    if SHORT_CODE.fullmatch(text) or ALPHANUMERIC.fullmatch(text) or is_e164(text):
+        return text
+    readings = list(_readings(text, region))
+    in_service = (number for number in readings if phonenumbers.is_valid_number(phonenumbers.parse(number)))
+    return next(in_service, readings[0] if readings else text[:LONGEST_PARTY])
+
+
+def _readings(text: str, region: str) -> Iterator[str]:
+    embedded = E164.search(text)
+    digits = re.sub(r"\D", "", text).removeprefix("00")
+    for way in (text, embedded.group() if embedded else "", f"+{digits}"):
+        with suppress(InvalidNumber):
+            yield parse_number(way, region)
 
 
 def kind_of(number: str) -> NumberKind:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef
 
 from compliance.evidence import digest_of
-from compliance.models import Evidence, OptOut
+from compliance.models import Evidence, OptOut, Recipient
 from compliance.triggers import expected_triggers, installed_triggers
 
 CHUNK = 2_000
@@ -21,6 +21,7 @@ def find_faults() -> Iterator[str]:
     yield from _missing_triggers()
     yield from _changed_evidence()
     yield from _orphaned_history()
+    yield from _lost_recipients()
     ids: list[int] = []
     for pk in OptOut.objects.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=CHUNK):
         ids.append(pk)
@@ -34,7 +35,7 @@ def _missing_triggers() -> Iterator[str]:
     standing = installed_triggers(connection)
     for trigger in expected_triggers(connection.vendor):
         if trigger.name not in standing:
-            yield f"Trigger {trigger.name} on {trigger.table} is missing or switched off."
+            yield f"Trigger {trigger.name} on {trigger.table} is missing, altered or switched off."
 
 
 def _changed_evidence() -> Iterator[str]:
@@ -47,6 +48,12 @@ def _orphaned_history() -> Iterator[str]:
     row = OptOut.objects.filter(pk=OuterRef("id"))
     for history_id in OptOut.history.filter(~Exists(row)).values_list("history_id", flat=True).iterator():
         yield f"History {history_id} belongs to an opt-out that is gone."
+
+
+def _lost_recipients() -> Iterator[str]:
+    recipient = Recipient.objects.filter(pk=OuterRef("recipient_id"), tenant=OuterRef("tenant_id"))
+    for pk in OptOut.objects.filter(~Exists(recipient)).values_list("pk", flat=True).iterator():
+        yield f"The recipient of opt-out {pk} is gone."
 
 
 def _check_states(ids: list[int]) -> Iterator[str]:

@@ -90,6 +90,7 @@ class ListedOptOut:
     reason: str
     words: str
     language: str
+    requested_by: str
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -127,6 +128,7 @@ def read_line(cells: dict[str, str], tenant: Tenant) -> ListedOptOut:
         reason=unescape(cells.get("reason", "")),
         words=unescape(cells.get("words", "")),
         language=cells.get("language", "")[:8],
+        requested_by=_read_requested_by(cells),
     )
 
 
@@ -138,7 +140,9 @@ def unescape(text: str) -> str:
 def _read_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            reader = csv.reader(file)
+            first = file.readline()
+            file.seek(0)
+            reader = csv.reader(file, delimiter=max(",;\t", key=first.count))
             for cells in reader:
                 yield reader.line_num, [cell.strip().replace("\x00", "") for cell in cells]
     except (OSError, csv.Error) as error:
@@ -185,6 +189,13 @@ def _read_sender(cells: dict[str, str], tenant: Tenant) -> str:
             raise BadLine("invalid", "The field “sender” must name the company number of a “number” scope.")
         return ""
     return parse_company_number(sender, tenant.country)
+
+
+def _read_requested_by(cells: dict[str, str]) -> str:
+    asked = cells.get("requested_by", "").lower() or "recipient"
+    if asked not in ("recipient", "business"):
+        raise BadLine("invalid", "The field “requested_by” must be recipient or business.")
+    return asked
 
 
 def _read_time(text: str, tenant: Tenant) -> datetime | None:

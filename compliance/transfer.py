@@ -42,12 +42,21 @@ class ImportReport:
     """How an import went: lines by outcome, and the first lines that were not taken, with the reason."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    would_be_new: set[tuple[str, str, str]] = field(default_factory=set)
     problems: list[tuple[int, str]] = field(default_factory=list)
 
     def note(self, line: int, kind: str, sentence: str = "") -> None:
         self.counts[kind] += 1
         if sentence and len(self.problems) < PROBLEMS_KEPT:
             self.problems.append((line, sentence))
+
+    def note_would_be(self, line: Line) -> Listed:
+        """What a line would have been after those before it, of which a dry run keeps nothing."""
+        keys = {(line.number, sender, str(line.requested_by)) for sender in ("", line.sender)}
+        if keys & self.would_be_new:
+            return Listed.ALREADY
+        self.would_be_new.add((line.number, line.sender, str(line.requested_by)))
+        return Listed.NEW
 
 
 def import_opt_outs(path: Path, tenant: Tenant, actor: Actor, now: datetime, *, dry_run: bool = False) -> ImportReport:
@@ -61,7 +70,7 @@ def import_opt_outs(path: Path, tenant: Tenant, actor: Actor, now: datetime, *, 
     for number, cells in read_rows(path):
         try:
             listed = read_line(cells, tenant)
-            _check_sender(listed, senders)
+            _check_numbers(listed, senders)
         except BadLine as error:
             report.note(number, error.kind, str(error))
             continue
@@ -73,7 +82,9 @@ def import_opt_outs(path: Path, tenant: Tenant, actor: Actor, now: datetime, *, 
     return report
 
 
-def _check_sender(listed: ListedOptOut, senders: set[str]) -> None:
+def _check_numbers(listed: ListedOptOut, senders: set[str]) -> None:
+    if listed.number in senders:
+        raise BadLine("invalid", f"“{listed.number}” is one of your own company numbers.")
     if listed.sender and listed.sender not in senders:
         raise BadLine("invalid", f"“{listed.sender}” is not a company number of this business.")
 
@@ -81,7 +92,8 @@ def _check_sender(listed: ListedOptOut, senders: set[str]) -> None:
 def _line(listed: ListedOptOut, file: str, number: int, now: datetime) -> Line:
     at = min(listed.at or now, now)
     proof = Proof(Source.IMPORT, listed.words, at, {"file": file, "line": number})
-    return Line(listed.number, proof, listed.reason or f"Imported from {file}.", listed.sender, listed.language)
+    reason = listed.reason or f"Imported from {file}."
+    return Line(listed.number, proof, reason, listed.sender, listed.language, listed.requested_by)
 
 
 def _apply(
@@ -92,9 +104,10 @@ def _apply(
     with transaction.atomic():
         outcomes = record_many(tenant, [line for _, line in batch], actor, now)
         transaction.set_rollback(dry_run)
-    for (number, _), outcome in zip(batch, outcomes, strict=True):
+    for (number, line), outcome in zip(batch, outcomes, strict=True):
         late = "The person opted in after this date." if outcome == Listed.NEWER_OPT_IN else ""
-        report.note(number, outcome, late)
+        is_first = outcome == Listed.NEW and dry_run
+        report.note(number, report.note_would_be(line) if is_first else outcome, late)
 
 
 def read_list(tenant: Tenant) -> Iterator[dict[str, Any]]:

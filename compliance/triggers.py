@@ -3,19 +3,24 @@
 Django rebuilds SQLite tables on some migrations and drops their triggers silently, hence `post_migrate`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Table and its key; history and evidence keep every row as it was written.
+# Table and its key; history, evidence and consents keep every row as it was written.
 APPEND_ONLY = {
     "compliance_historicaloptout": "history_id",
     "compliance_evidence": "id",
     "compliance_consent": "id",
 }
-NEVER_DELETED = {"compliance_optout": "id", "compliance_recipient": "id"}
+NEVER_DELETED = ("compliance_optout", "compliance_recipient")
+# A recipient keeps its number, or an opt-out would follow somebody else.
+KEPT_COLUMNS: dict[str, tuple[str, ...]] = {"compliance_recipient": ("tenant_id", "number")}
+# What else makes an INSERT OR REPLACE delete a row. Not the recipient's own: our upsert fires the same trigger.
+OTHER_KEYS: dict[str, tuple[str, ...]] = {"compliance_optout": ("tenant_id", "recipient_id", "scope", "sender", "requested_by")}
 
 REFUSE_FUNCTION = """
 CREATE OR REPLACE FUNCTION compliance_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -35,63 +40,83 @@ class Trigger:
 
 
 def expected_triggers(vendor: str) -> list[Trigger]:
-    """Every trigger that must be there; `verify_audit` looks for each by name."""
-    build = _postgresql if vendor == "postgresql" else _sqlite
-    protected: list[tuple[str, str, tuple[str, ...]]] = [
-        (table, key, ("UPDATE", "DELETE")) for table, key in APPEND_ONLY.items()
-    ]
-    protected += [(table, key, ("DELETE",)) for table, key in NEVER_DELETED.items()]
-    return [trigger for table, key, verbs in protected for trigger in build(table, key, verbs)]
+    """Every trigger that must be there, word for word."""
+    return list(_postgresql() if vendor == "postgresql" else _sqlite())
 
 
-def _sqlite(table: str, key: str, verbs: tuple[str, ...]) -> list[Trigger]:
+def _sqlite() -> Iterator[Trigger]:
     """INSERT OR REPLACE passes UPDATE and DELETE triggers by, so an INSERT over a row is refused by itself."""
-    refuse = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-    over_a_row = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"  # noqa: S608 - names of this file
-    events = [(verb.lower(), f"BEFORE {verb} ON {table}") for verb in verbs]
-    events.append(("replace", f"BEFORE INSERT ON {table} {over_a_row}"))
-    return [
-        Trigger(name := f"{table}_no_{event}", table, f"CREATE TRIGGER {name} {when} {refuse}")
-        for event, when in events
-    ]
+    for table, key in APPEND_ONLY.items():
+        yield _refusal(table, "no_update", "BEFORE UPDATE")
+        yield _refusal(table, "no_delete", "BEFORE DELETE")
+        yield _refusal(table, "no_replace", "BEFORE INSERT", _when_taken(table, (key,)))
+    for table in NEVER_DELETED:
+        yield _refusal(table, "no_delete", "BEFORE DELETE")
+        yield _refusal(table, "no_replace", "BEFORE INSERT", _when_taken(table, ("id",)))
+    for table, columns in OTHER_KEYS.items():
+        yield _refusal(table, "no_second", "BEFORE INSERT", _when_taken(table, columns))
+    for table, columns in KEPT_COLUMNS.items():
+        yield _refusal(table, "no_renaming", f"BEFORE UPDATE OF {', '.join(columns)}")
 
 
-def _postgresql(table: str, key: str, verbs: tuple[str, ...]) -> list[Trigger]:
-    """TRUNCATE passes row triggers by, so it has a statement trigger of its own."""
-    events = [
-        ("append_only", f"BEFORE {' OR '.join(verbs)} ON {table} FOR EACH ROW"),
-        ("no_truncate", f"BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"),
-    ]
-    return [
-        Trigger(
-            name := f"{table}_{event}",
-            table,
-            f"CREATE TRIGGER {name} {when} EXECUTE FUNCTION compliance_refuse_change()",
-        )
-        for event, when in events
-    ]
+def _refusal(table: str, name: str, event: str, when: str = "") -> Trigger:
+    body = f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    create = " ".join(filter(None, (f"CREATE TRIGGER {table}_{name} {event} ON {table}", when, body)))
+    return Trigger(f"{table}_{name}", table, create)
+
+
+def _when_taken(table: str, columns: tuple[str, ...]) -> str:
+    same = " AND ".join(f"{column} = NEW.{column}" for column in columns)
+    return f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608 - names of this file
+
+
+def _postgresql() -> Iterator[Trigger]:
+    """TRUNCATE passes row triggers by, so it has a statement trigger of its own. Written as PostgreSQL repeats it."""
+    for table in APPEND_ONLY:
+        yield _execution(table, "append_only", "BEFORE DELETE OR UPDATE", "ROW")
+    for table in NEVER_DELETED:
+        yield _execution(table, "append_only", "BEFORE DELETE", "ROW")
+    for table in (*APPEND_ONLY, *NEVER_DELETED):
+        yield _execution(table, "no_truncate", "BEFORE TRUNCATE", "STATEMENT")
+    for table, columns in KEPT_COLUMNS.items():
+        yield _execution(table, "no_renaming", f"BEFORE UPDATE OF {', '.join(columns)}", "ROW")
+
+
+def _execution(table: str, name: str, event: str, each: str) -> Trigger:
+    body = f"FOR EACH {each} EXECUTE FUNCTION compliance_refuse_change()"
+    return Trigger(f"{table}_{name}", table, f"CREATE TRIGGER {table}_{name} {event} ON {table} {body}")
 
 
 def installed_triggers(connection: BaseDatabaseWrapper) -> set[str]:
-    """The names of the triggers that stand and are switched on."""
-    if connection.vendor == "postgresql":
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
-    else:
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    """The names of the triggers that stand as they were made and are switched on."""
     with connection.cursor() as cursor:
-        cursor.execute(query)
-        return {row[0] for row in cursor.fetchall()}
+        cursor.execute(_INSTALLED[connection.vendor])
+        standing = dict(cursor.fetchall())
+    expected = expected_triggers(connection.vendor)
+    return {trigger.name for trigger in expected if standing.get(trigger.name) == trigger.create}
+
+
+_INSTALLED = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+    "postgresql": """
+        SELECT t.tgname, pg_get_triggerdef(t.oid, true)
+        FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+        WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
+            AND f.proname = 'compliance_refuse_change' AND f.prosrc LIKE '%RAISE EXCEPTION%'
+            AND f.prosrc NOT LIKE '%RETURN%'
+    """,
+}
 
 
 def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Put every missing trigger in place."""
-    missing = [t for t in expected_triggers(connection.vendor) if t.name not in installed_triggers(connection)]
+    """Put every trigger in place that is missing, altered or switched off."""
+    standing = installed_triggers(connection)
+    missing = [trigger for trigger in expected_triggers(connection.vendor) if trigger.name not in standing]
     with connection.cursor() as cursor:
         if missing and connection.vendor == "postgresql":
             cursor.execute(REFUSE_FUNCTION)
         for trigger in missing:
-            if connection.vendor == "postgresql":  # one that stands switched off can't be made again
-                cursor.execute(f"DROP TRIGGER IF EXISTS {trigger.name} ON {trigger.table}")
+            cursor.execute(_drop(trigger, connection.vendor))
             cursor.execute(trigger.create)
 
 
@@ -99,13 +124,17 @@ def remove_triggers(connection: BaseDatabaseWrapper) -> None:
     """Take every trigger away. For the flush between transactional tests alone."""
     with connection.cursor() as cursor:
         for trigger in expected_triggers(connection.vendor):
-            on_table = f" ON {trigger.table}" if connection.vendor == "postgresql" else ""
-            cursor.execute(f"DROP TRIGGER IF EXISTS {trigger.name}{on_table}")
+            cursor.execute(_drop(trigger, connection.vendor))
+
+
+def _drop(trigger: Trigger, vendor: str) -> str:
+    on_table = f" ON {trigger.table}" if vendor == "postgresql" else ""
+    return f"DROP TRIGGER IF EXISTS {trigger.name}{on_table}"
 
 
 def install_after_migrate(using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
     """`post_migrate`: the tables of the app stand, so their triggers can."""
     connection = connections[using]
     tables = set(connection.introspection.table_names())
-    if set(APPEND_ONLY) | set(NEVER_DELETED) <= tables:
+    if {*APPEND_ONLY, *NEVER_DELETED} <= tables:
         install_triggers(connection)

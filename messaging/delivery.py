@@ -27,6 +27,7 @@ from messaging.providers.base import (
     SendError,
     StatusUpdate,
 )
+from messaging.storable import clean
 
 log = structlog.get_logger(__name__)
 
@@ -195,6 +196,7 @@ def _give_confirmation_back(message: OutboundMessage) -> None:
 
 def _update(message: OutboundMessage, *from_statuses: Status, **values: Any) -> bool:
     """Change the row only from the statuses named: whoever was faster keeps what they wrote."""
+    values = {name: clean(value) if type(value) is str else value for name, value in values.items()}
     return bool(OutboundMessage.objects.filter(pk=message.pk, status__in=from_statuses).update(**values))
 
 
@@ -205,13 +207,14 @@ def apply_status(tenant_id: int, update: StatusUpdate, now: datetime) -> bool:
         log.warning("status_of_unknown_text", provider_message_id=update.provider_message_id)
         return False
     open_ends = (Status.SENDING, Status.SENT, Status.UNKNOWN)
+    well: dict[str, Any] = {"reason": "", "error": ""}
     match update.state:
         case DeliveryState.DELIVERED:
-            _update(message, *open_ends, status=Status.DELIVERED, delivered_at=now)
+            _update(message, *open_ends, status=Status.DELIVERED, delivered_at=now, **well)
         case DeliveryState.FAILED:
             _update(message, *open_ends, status=Status.FAILED, reason="refused_by_provider", error=update.error)
         case DeliveryState.SENT:
-            _update(message, Status.SENDING, Status.UNKNOWN, status=Status.SENT, sent_at=now)
+            _update(message, Status.SENDING, Status.UNKNOWN, status=Status.SENT, sent_at=now, **well)
     return True
 
 
@@ -222,7 +225,7 @@ def _find_sent(tenant_id: int, update: StatusUpdate) -> OutboundMessage | None:
             return ours.filter(pk=UUID(update.message_id)).first()
         except ValueError:
             return None
-    return ours.filter(provider_message_id=update.provider_message_id).first()
+    return ours.filter(provider_message_id=clean(update.provider_message_id)).first()
 
 
 def find_due(now: datetime, at_most: int) -> list[UUID]:

@@ -1,9 +1,8 @@
 """The inbound story: a verified text becomes a stored message and everything that it causes, in one transaction."""
 
-import re
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import structlog
@@ -23,9 +22,11 @@ from messaging.models import InboundMessage, OutboundMessage
 from messaging.providers import find_provider
 from messaging.providers.base import InboundText
 from messaging.sending import queue_reply, touch_conversation
+from messaging.storable import clean
 
 ANSWER_HELP_EVERY = timedelta(minutes=5)
 LONGEST_KEY = 255
+EARLIEST_BELIEVED = datetime(2000, 1, 1, tzinfo=UTC)
 LOOK_BACK = 20  # texts: a request that arrives later than that many is taken to follow none
 REACHED_A_PHONE = ("sending", "sent", "delivered", "unknown")
 _INSERT = PreparedInsert(InboundMessage)
@@ -55,7 +56,6 @@ _SENDER = PreparedSelect(
     "tenant_id",
     "number",
 )
-UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 log = structlog.get_logger(__name__)
 Outcome = InboundMessage.Outcome
@@ -129,17 +129,39 @@ def receive(arrival: Arrival, text: InboundText, now: datetime) -> InboundMessag
 
     Raises whatever goes wrong; then nothing of it is kept, and the caller keeps the delivery.
     """
-    key = _event_key(text.event_key)
+    key = _storable_key(text.event_key)
     try:
-        with transaction.atomic():
-            return _apply(arrival, text, key, now)
+        return _apply_once(arrival, text, key, now)
     except IntegrityError:
-        known = InboundMessage.objects.filter(
-            tenant_id=arrival.account.tenant_id, account=arrival.account, event_key=key
-        )
-        if known.exists():
-            return None
-        raise
+        known = _find_known(arrival.account, key)
+        if known is None:
+            raise
+    if _says_the_same(known, text):
+        return None
+    # Another text under a known id: a gateway that counts anew after a restart must not cost anybody their STOP.
+    try:
+        return _apply_once(arrival, text, _key_with_words(text), now)
+    except IntegrityError:
+        if _find_known(arrival.account, _key_with_words(text)) is None:
+            raise
+        return None
+
+
+def _apply_once(arrival: Arrival, text: InboundText, key: str, now: datetime) -> InboundMessage:
+    with transaction.atomic():
+        return _apply(arrival, text, key, now)
+
+
+def _find_known(account: ProviderAccount, key: str) -> InboundMessage | None:
+    known = InboundMessage.objects.select_related("recipient", "conversation", "tenant")
+    found: InboundMessage | None = known.filter(tenant_id=account.tenant_id, account=account, event_key=key).first()
+    return found
+
+
+def _says_the_same(known: InboundMessage, text: InboundText) -> bool:
+    country = known.tenant.country
+    parties = read_party(clean(text.sender), country), read_party(clean(text.to), country)
+    return (known.recipient.number, known.conversation.sender, known.body) == (*parties, clean(text.text))
 
 
 def _apply(arrival: Arrival, text: InboundText, key: str, now: datetime) -> InboundMessage:
@@ -176,7 +198,7 @@ def _set_scene(arrival: Arrival, text: InboundText, key: str, now: datetime) -> 
         proof=arrival.proof,
         sent_at=text.sent_at,
         received_at=arrival.received_at,
-        asked_at=min(text.sent_at or arrival.received_at, arrival.received_at),
+        asked_at=_asked_at(text, arrival.received_at),
         intent=verdict.intent,
         rule=verdict.rule,
         language=verdict.language,
@@ -197,14 +219,21 @@ def _find_sender(account: ProviderAccount, number: str) -> SenderNumber | None:
     return sender
 
 
-def clean(text: str) -> str:
-    """A text that a database can store. The raw bytes are kept beside it."""
-    return UNSTORABLE.sub("\ufffd", text)
-
-
-def _event_key(key: str) -> str:
+def _storable_key(key: str) -> str:
     key = clean(key)
     return key if len(key) <= LONGEST_KEY else sha256(key.encode()).hexdigest()
+
+
+def _key_with_words(text: InboundText) -> str:
+    said = clean("\n".join((text.event_key, text.sender, text.to, text.text)))
+    return sha256(said.encode()).hexdigest()
+
+
+def _asked_at(text: InboundText, received_at: datetime) -> datetime:
+    """When a text counts from: the provider's word, unless that is later than receipt or no time of this system."""
+    if text.sent_at is None or text.sent_at < EARLIEST_BELIEVED:
+        return received_at
+    return min(text.sent_at, received_at)
 
 
 def _opt_out(scene: Scene) -> Effect:

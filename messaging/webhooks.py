@@ -120,9 +120,16 @@ def _handle(
 
 
 def _apply_inbound(account: ProviderAccount, provider: Provider, raw: RawWebhook, proof: Proof, clock: float) -> None:
+    """Apply every text that can be read; then one that can't makes the whole be kept for a person."""
+    faults = []
     for text in provider.read_inbound(raw):
+        if isinstance(text, Unreadable):
+            faults.append(text)
+            continue
         arrival = receiving.Arrival(account, raw.body, proof, raw.received_at, clock)
         receiving.receive(arrival, text, timezone.now())
+    if faults:
+        raise faults[0]
 
 
 def _apply_status(account: ProviderAccount, provider: Provider, raw: RawWebhook, proof: Proof, clock: float) -> None:

@@ -25,17 +25,24 @@ class Channel(filesystem.Channel):
 
     def _put(self, queue: str, payload: dict[str, Any], **_: Any) -> None:  # type: ignore[override] # two bases differ
         name = f"{time_ns()}_{uuid.uuid4()}.{queue}.msg"
-        draft = Path(self.data_folder_out, f".{name}")
+        draft = _folder(self.data_folder_out) / f".{name}"
         draft.write_text(dumps(payload), encoding="utf-8")
         draft.rename(draft.with_name(name))
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
-        for path in sorted(Path(self.data_folder_in).iterdir()):
+        for path in sorted(_folder(self.data_folder_in).iterdir()):
             if not path.name.startswith(".") and path.name.partition(".")[2] == f"{queue}.msg":
                 message = _take(path)
                 if message is not None:
                     return message
         raise Empty
+
+
+def _folder(name: str) -> Path:
+    """The folder, made again where somebody wiped it: what was in it waits in the database."""
+    folder = Path(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _take(path: Path) -> Any:

@@ -87,3 +87,27 @@ def test_north_america_is_plus_one(number: str, inside: bool) -> None:
 def test_a_masked_number_can_not_be_called() -> None:
     assert "5550" not in phone.mask_number("+12125550177")
     assert phone.mask_number("72345") == "****"
+
+
+@pytest.mark.parametrize(
+    ("written", "region", "stored"),
+    [
+        ("447911123401", "US", "+447911123401"),
+        ("00447911123401", "US", "+447911123401"),
+        ("12025550123", "GB", "+12025550123"),
+        ("12025550123", "DE", "+12025550123"),
+        ("sip:+13035557739@gateway.example", "US", "+13035557739"),
+        ("+49015112345607", "US", "+4915112345607"),
+        ("2025550123", "US", "+12025550123"),
+        ("72345", "US", "72345"),
+        ("no number", "US", "no number"),
+    ],
+)
+def test_whoever_texts_has_one_identity_however_a_gateway_writes_it(written: str, region: str, stored: str) -> None:
+    assert phone.read_party(written, region) == stored
+
+
+def test_a_trunk_prefix_behind_the_country_code_is_no_second_identity() -> None:
+    assert not phone.is_e164("+49015112345607")
+    assert phone.parse_number("+49015112345607", "US") == phone.parse_number("+4915112345607", "US")
+    assert phone.is_e164("+390669812345"), "Italian numbers do begin with 0"

@@ -11,15 +11,18 @@ from messaging import delivery, receiving, sweeping
 from messaging.models import InboundMessage, OutboundMessage, WebhookDelivery
 from tests import builders
 from tests.builders import (
+    OTHER_PERSON,
     PERSON,
     Business,
     at_once,
     confirmations,
     deliver_all,
     history_of,
+    is_blocked,
     post_webhook,
     send,
     text_in,
+    unapplied,
 )
 from tests.fake_gateway import Gateway
 
@@ -195,3 +198,22 @@ def test_stop_and_start_at_once_end_in_one_of_both_and_on_record(acme: Business)
         newest = InboundMessage.objects.filter(recipient__number=person).order_by("-asked_at")[0]
         assert row.is_active == (newest.intent == "opt_out")
         assert [change.status for change in history_of(acme, person)][-1] == row.status
+
+
+def test_a_known_id_with_somebody_elses_stop_is_not_a_repeat(acme: Business) -> None:
+    text_in(acme, "hello", id="counter-1")
+    assert text_in(acme, "STOP", id="counter-1", from_=OTHER_PERSON).status_code == 200
+    assert text_in(acme, "STOP", id="counter-1", from_=OTHER_PERSON).status_code == 200
+    assert is_blocked(acme, OTHER_PERSON)
+    assert not is_blocked(acme, PERSON)
+    assert len(history_of(acme, OTHER_PERSON)) == 1
+
+
+def test_one_bad_text_in_a_list_costs_none_of_the_others(acme: Business) -> None:
+    number = acme.long_code.number
+    good = {"id": "l-1", "from": PERSON, "to": number, "text": "STOP"}
+    last = {"id": "l-3", "from": OTHER_PERSON, "to": number, "text": "STOP"}
+    assert post_webhook(acme.simulator, [good, {"id": "l-2"}, last]).status_code == 400
+    assert is_blocked(acme, PERSON)
+    assert is_blocked(acme, OTHER_PERSON)
+    assert unapplied(acme) == 1

@@ -395,3 +395,16 @@ def _people_in_every_state(business: Business) -> dict[str, str]:
         for text in texts:
             text_in(business, text, from_=people[name])
     return people
+
+
+def test_a_stop_of_the_same_second_as_an_opt_in_blocks(acme: Business) -> None:
+    """Many providers tell whole seconds alone: ties block."""
+    text_in(acme, "STOP")
+    text_in(acme, "START")
+    text_in(acme, "STOP", sent_at=timezone.now().replace(microsecond=0))
+    assert is_blocked(acme)
+
+
+def test_a_time_before_there_were_such_systems_is_no_time(acme: Business) -> None:
+    text_in(acme, "STOP", sent_at="0001-01-01T00:00:00Z")
+    assert timezone.now() - opt_out_of(acme).asked_at < timedelta(minutes=1)

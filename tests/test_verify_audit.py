@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from compliance import opt_outs, triggers
@@ -19,11 +19,11 @@ def tell_a_story(business: Business) -> None:
         text_in(business, text)
 
 
-def change(sql: str, *params: object) -> None:
+def change(sql: str) -> None:
     """Change a row as somebody who owns the tables could: with the triggers off for a moment."""
     triggers.remove_triggers(connection)
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        cursor.execute(sql)
     triggers.install_triggers(connection)
 
 
@@ -75,6 +75,26 @@ def _drop(trigger: triggers.Trigger) -> str:
 
 def _switch_off(trigger: triggers.Trigger) -> str:
     return f"ALTER TABLE {trigger.table} DISABLE TRIGGER {trigger.name}"
+
+
+def test_a_trigger_that_only_bears_the_name_is_named(acme: Business) -> None:
+    trigger = triggers.expected_triggers(connection.vendor)[0]
+    harmless = "EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+    with connection.cursor() as cursor:
+        cursor.execute(_drop(trigger))
+        if connection.vendor == "postgresql":
+            cursor.execute(f"CREATE TRIGGER {trigger.name} BEFORE UPDATE ON {trigger.table} FOR EACH ROW {harmless}")
+        else:
+            cursor.execute(f"CREATE TRIGGER {trigger.name} BEFORE DELETE ON {trigger.table} WHEN 0 BEGIN SELECT 1; END")
+    assert [fault for fault in find_faults() if trigger.name in fault]
+    triggers.install_triggers(connection)
+    assert list(find_faults()) == []
+
+
+def test_a_recipient_keeps_its_number(acme: Business) -> None:
+    text_in(acme, "STOP")
+    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE compliance_recipient SET number = '+19995550100'")
 
 
 @pytest.mark.parametrize("how", [_drop, _switch_off])

@@ -9,7 +9,8 @@ from django.db import transaction
 
 from accounts.models import OptOutScope, Tenant
 from compliance.evidence import Proof, build_evidence
-from compliance.models import Evidence, OptOut, Recipient
+from compliance.models import Consent, Evidence, OptOut, Recipient
+from compliance.opt_outs.opting_out import is_earlier
 from compliance.opt_outs.writing import Actor, describe_change
 
 
@@ -30,10 +31,14 @@ class Line:
     reason: str = ""
     sender: str = ""
     language: str = ""
+    requested_by: OptOut.RequestedBy | str = OptOut.RequestedBy.RECIPIENT
 
     @property
     def scope(self) -> OptOutScope:
         return OptOutScope.NUMBER if self.sender else OptOutScope.TENANT
+
+
+Key = tuple[int, str, str]  # recipient, company number or "", who asked
 
 
 _CHANGED_FIELDS = [field.name for field in OptOut._meta.concrete_fields if not field.primary_key]  # noqa: SLF001
@@ -45,7 +50,11 @@ class _Batch:
     actor: Actor
     now: datetime
     recipients: dict[str, Recipient]
-    standing: dict[tuple[int, str], OptOut]
+    standing: dict[Key, OptOut]
+    consents: dict[int, list[Consent]]
+
+    def key(self, line: Line, sender: str) -> Key:
+        return self.recipients[line.number].pk, sender, str(line.requested_by)
 
 
 @transaction.atomic
@@ -56,14 +65,15 @@ def record_many(tenant: Tenant, lines: Sequence[Line], actor: Actor, now: dateti
     that a list can be imported twice; one that is older than the person's own opt-in is reported and left.
     """
     recipients = _lock_all(tenant, sorted({line.number for line in lines}), now)
-    batch = _Batch(tenant, actor, now, recipients, _find_standing(recipients))
+    ids = [recipient.pk for recipient in recipients.values()]
+    batch = _Batch(tenant, actor, now, recipients, _find_standing(ids), _find_consents(ids))
     outcomes: list[Listed] = []
-    fresh: dict[tuple[int, str], Line] = {}
+    fresh: dict[Key, Line] = {}
     for line in lines:
         outcome = _judge(batch, line, fresh)
         outcomes.append(outcome)
         if outcome == Listed.NEW:
-            fresh[(recipients[line.number].pk, line.sender)] = line
+            fresh[batch.key(line, line.sender)] = line
     _write(batch, list(fresh.values()))
     return outcomes
 
@@ -74,31 +84,38 @@ def _lock_all(tenant: Tenant, numbers: list[str], now: datetime) -> dict[str, Re
     Recipient.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["tenant", "number"], update_fields=["seen_at"]
     )
-    known = Recipient.objects.filter(pk__in=[row.pk for row in rows], opted_in_at__isnull=False)
-    opted_in = dict(known.values_list("pk", "opted_in_at"))
-    for row in rows:
-        row.opted_in_at = opted_in.get(row.pk)
     return {row.number: row for row in rows}
 
 
-def _find_standing(recipients: dict[str, Recipient]) -> dict[tuple[int, str], OptOut]:
-    rows = OptOut.objects.filter(
-        recipient_id__in=[recipient.pk for recipient in recipients.values()],
-        requested_by=OptOut.RequestedBy.RECIPIENT,
-    )
-    return {(row.recipient_id, row.sender): row for row in rows}
+def _find_standing(recipient_ids: list[int]) -> dict[Key, OptOut]:
+    rows = OptOut.objects.filter(recipient_id__in=recipient_ids)
+    return {(row.recipient_id, row.sender, row.requested_by): row for row in rows}
 
 
-def _judge(batch: _Batch, line: Line, fresh: dict[tuple[int, str], Line]) -> Listed:
-    recipient = batch.recipients[line.number]
-    for key in ((recipient.pk, ""), (recipient.pk, line.sender)):
+def _find_consents(recipient_ids: list[int]) -> dict[int, list[Consent]]:
+    found: dict[int, list[Consent]] = {}
+    for consent in Consent.objects.filter(recipient_id__in=recipient_ids):
+        found.setdefault(consent.recipient_id, []).append(consent)
+    return found
+
+
+def _judge(batch: _Batch, line: Line, fresh: dict[Key, Line]) -> Listed:
+    for key in (batch.key(line, ""), batch.key(line, line.sender)):
         row = batch.standing.get(key)
         if key in fresh or (row is not None and row.is_active):
             return Listed.ALREADY
-    opted_in_at = recipient.opted_in_at
-    if opted_in_at is not None and line.proof.occurred_at < opted_in_at:
+    if line.requested_by == OptOut.RequestedBy.RECIPIENT and _has_newer_opt_in(batch, line):
         return Listed.NEWER_OPT_IN
     return Listed.NEW
+
+
+def _has_newer_opt_in(batch: _Batch, line: Line) -> bool:
+    """Whether the person opted in later, for what this line would close."""
+    return any(
+        is_earlier(line.proof.occurred_at, consent.given_at)
+        and (consent.scope == OptOutScope.TENANT or (consent.sender == line.sender != ""))
+        for consent in batch.consents.get(batch.recipients[line.number].pk, [])
+    )
 
 
 def _write(batch: _Batch, lines: list[Line]) -> None:
@@ -124,7 +141,7 @@ def _build_row(batch: _Batch, line: Line, evidence: Evidence) -> OptOut:
         recipient=recipient,
         scope=line.scope,
         sender=line.sender,
-        requested_by=OptOut.RequestedBy.RECIPIENT,
+        requested_by=line.requested_by,
         status=OptOut.Status.ACTIVE,
         source=line.proof.way,
         reason=line.reason,
@@ -132,7 +149,7 @@ def _build_row(batch: _Batch, line: Line, evidence: Evidence) -> OptOut:
         opted_out_at=line.proof.occurred_at,
         asked_at=line.proof.occurred_at,
     )
-    if standing := batch.standing.get((recipient.pk, line.sender)):
+    if standing := batch.standing.get(batch.key(line, line.sender)):
         row.pk, row.episode = standing.pk, standing.episode + 1
         row._state.adding = False
     describe_change(row, OptOut.Action.OPTED_OUT, batch.actor, evidence, batch.now)

@@ -134,12 +134,22 @@ def _describe(row: OptOut, request: Request) -> None:
     set_preceding(row, request.preceding)
 
 
+def is_earlier(asked_at: datetime, opted_in_at: datetime) -> bool:
+    """Whether a request lies before an opt-in. Ties block, and a time in whole seconds means all of its second."""
+    return opted_in_at > _latest(asked_at)
+
+
+def _latest(moment: datetime) -> datetime:
+    return moment if moment.microsecond else moment.replace(microsecond=999_999)
+
+
 def _newer_opt_in(state: RecipientState, request: Request) -> datetime | None:
     """The person's opt-in that is newer than a late request and covers what it would close."""
-    late = state.opted_in_at is not None and request.asked_at < state.opted_in_at
+    opted_in_at = state.opted_in_at
+    late = opted_in_at is not None and is_earlier(request.asked_at, opted_in_at)
     if not late or request.requested_by != OptOut.RequestedBy.RECIPIENT:
         return None
-    newer = Consent.objects.filter(recipient_id=state.locked_id, given_at__gt=request.asked_at)
+    newer = Consent.objects.filter(recipient_id=state.locked_id, given_at__gt=_latest(request.asked_at))
     if request.scope == OptOutScope.NUMBER:
         newer = newer.filter(scope=OptOutScope.TENANT) | newer.filter(sender=request.sender)
     else:

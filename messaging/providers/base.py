@@ -112,8 +112,8 @@ class Provider(ABC):
         """Check the signature on the raw bytes. Raises Rejected."""
 
     @abstractmethod
-    def read_inbound(self, raw: RawWebhook) -> list[InboundText]:
-        """The texts in a verified webhook. Raises Unreadable."""
+    def read_inbound(self, raw: RawWebhook) -> list[InboundText | Unreadable]:
+        """The texts in a verified webhook, and in their places those that can't be read. Raises Unreadable."""
 
     @abstractmethod
     def read_status(self, raw: RawWebhook) -> list[StatusUpdate]:

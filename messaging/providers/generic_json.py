@@ -8,26 +8,42 @@ from typing import Any
 from messaging.providers.base import DeliveryState, InboundText, RawWebhook, StatusUpdate, Unreadable
 
 
-def read_inbound(raw: RawWebhook) -> list[InboundText]:
-    """The texts of a body that holds one object or a list of them. Raises Unreadable."""
-    return [_read_text(item, raw, place) for place, item in enumerate(read_objects(raw))]
+def read_inbound(raw: RawWebhook) -> list[InboundText | Unreadable]:
+    """The texts of a body that holds one object or a list of them. Raises Unreadable where it holds no text at all."""
+    found = [_try_to_read(item, raw, place) for place, item in enumerate(read_items(raw))]
+    if all(isinstance(item, Unreadable) for item in found):
+        raise next(item for item in found if isinstance(item, Unreadable))
+    return found
+
+
+def _try_to_read(item: object, raw: RawWebhook, place: int) -> InboundText | Unreadable:
+    try:
+        return _read_text(_as_object(item), raw, place)
+    except Unreadable as error:
+        return error
 
 
 def read_status(raw: RawWebhook) -> list[StatusUpdate]:
     """The updates of a body: {"message_id"?, "provider_message_id"?, "status", "error"?}. Raises Unreadable."""
-    return [_read_update(item) for item in read_objects(raw)]
+    return [_read_update(_as_object(item)) for item in read_items(raw)]
 
 
-def read_objects(raw: RawWebhook) -> list[dict[str, Any]]:
-    """JSON objects, bad UTF-8 and all: a text is never lost to one bad byte. Raises Unreadable."""
+def read_items(raw: RawWebhook) -> list[Any]:
+    """What a body holds, bad UTF-8 and all: a text is never lost to one bad byte. Raises Unreadable."""
     try:
-        value = json.loads(raw.body.decode("utf-8", errors="replace"))
+        value = json.loads(raw.body.decode("utf-8-sig", errors="replace"))
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"The body is not JSON: {error}") from None
     items = value if isinstance(value, list) else [value]
-    if not items or not all(isinstance(item, dict) for item in items):
+    if not items:
         raise Unreadable("The body must be a JSON object, or a list of them.")
     return items
+
+
+def _as_object(item: object) -> dict[str, Any]:
+    if not isinstance(item, dict):
+        raise Unreadable("The body must be a JSON object, or a list of them.")
+    return item
 
 
 def read_time(value: object) -> datetime | None:

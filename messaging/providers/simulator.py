@@ -18,6 +18,7 @@ from messaging.providers.base import (
     RawWebhook,
     Rejected,
     StatusUpdate,
+    Unreadable,
 )
 
 
@@ -30,7 +31,7 @@ class Simulator(Provider):
             raise Rejected("The simulator is switched off.")
         return Proof.NONE
 
-    def read_inbound(self, raw: RawWebhook) -> list[InboundText]:
+    def read_inbound(self, raw: RawWebhook) -> list[InboundText | Unreadable]:
         return generic_json.read_inbound(raw)
 
     def read_status(self, raw: RawWebhook) -> list[StatusUpdate]:

@@ -29,6 +29,7 @@ from messaging.providers.base import (
     RefusedForGood,
     Rejected,
     StatusUpdate,
+    Unreadable,
 )
 
 TIMEOUT = httpx.Timeout(15.0, connect=5.0)
@@ -62,7 +63,7 @@ class Standard(Provider):
                 return Proof.BODY_SIGNED
         raise Rejected("No secret of this connection fits the signature.")
 
-    def read_inbound(self, raw: RawWebhook) -> list[InboundText]:
+    def read_inbound(self, raw: RawWebhook) -> list[InboundText | Unreadable]:
         return generic_json.read_inbound(raw)
 
     def read_status(self, raw: RawWebhook) -> list[StatusUpdate]:
@@ -142,4 +143,4 @@ def _read_answer(answer: httpx.Response) -> HandedOver:
 
 def _retry_after(answer: httpx.Response) -> float | None:
     value = answer.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
+    return float(value) if value.isascii() and value.isdigit() else None

@@ -1,5 +1,6 @@
 """`export_opt_outs --tenant SLUG --format csv|xlsx|json`, to standard output."""
 
+import os
 import sys
 from typing import Any
 
@@ -17,6 +18,11 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=sorted(WRITERS), default="csv")
 
     def handle(self, *args: Any, tenant: str, **options: Any) -> None:
-        count = export_opt_outs(find_tenant(tenant), options["format"], sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        business = find_tenant(tenant)
+        try:
+            count = export_opt_outs(business, options["format"], sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:  # whoever reads has seen enough; Python would complain once more while it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
         self.stderr.write(f"{count} opt-outs written.")
