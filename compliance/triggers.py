@@ -20,7 +20,9 @@ NEVER_DELETED = ("compliance_optout", "compliance_recipient")
 # A recipient keeps its number, or an opt-out would follow somebody else.
 KEPT_COLUMNS: dict[str, tuple[str, ...]] = {"compliance_recipient": ("tenant_id", "number")}
 # What else makes an INSERT OR REPLACE delete a row. Not the recipient's own: our upsert fires the same trigger.
-OTHER_KEYS: dict[str, tuple[str, ...]] = {"compliance_optout": ("tenant_id", "recipient_id", "scope", "sender", "requested_by")}
+OTHER_KEYS: dict[str, tuple[str, ...]] = {
+    "compliance_optout": ("tenant_id", "recipient_id", "scope", "sender", "requested_by"),
+}
 
 REFUSE_FUNCTION = """
 CREATE OR REPLACE FUNCTION compliance_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
