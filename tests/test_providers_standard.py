@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 from messaging.providers import UnknownProvider, find_provider, standard
 from messaging.providers.base import (
     DeliveryState,
+    InboundText,
     NotTaken,
     OutcomeUnknown,
     OutgoingText,
@@ -131,6 +132,7 @@ def test_the_providers_time_is_read_in_its_usual_forms(sent_at: Any, read: datet
     body = json.dumps({"id": "1", "from": "+1", "to": "2", "text": "STOP", "sent_at": sent_at}).encode()
     (text,) = Standard().read_inbound(signed(body))
 
+    assert isinstance(text, InboundText)
     assert text.sent_at == read
 
 
