@@ -25,7 +25,10 @@ class TenantQuerySet(models.QuerySet[Any]):
 class TenantOwned(models.Model):
     """A row that belongs to one business. Its unique keys lead with the tenant."""
 
-    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.PROTECT, related_name="+", verbose_name="business")
+    # No index of its own: every key and list that is searched leads with the tenant already.
+    tenant = models.ForeignKey(
+        "accounts.Tenant", on_delete=models.PROTECT, related_name="+", verbose_name="business", db_index=False
+    )
 
     objects = TenantQuerySet.as_manager()
 

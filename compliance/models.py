@@ -121,7 +121,7 @@ class OptOut(TenantOwned):
     actor_kind = models.CharField(max_length=12, choices=ActorKind.choices)
     actor_id = models.CharField(max_length=64, blank=True)
     actor_name = models.CharField("changed by", max_length=160, blank=True)
-    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+")
+    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+", db_index=False)
     evidence_digest = models.CharField(max_length=64)
 
     preceding_id = models.CharField("text that came before", max_length=36, blank=True)
@@ -140,6 +140,7 @@ class OptOut(TenantOwned):
     writes = models.Manager()
     history = HistoricalRecords(
         excluded_fields=["confirmation_asked_at", "confirmation_claimed_at"],
+        no_db_index=["tenant", "evidence"],
         history_id_field=models.BigAutoField(),
         history_user_id_field=models.CharField(max_length=64, null=True, editable=False),
         history_user_getter=lambda row: None,
@@ -184,7 +185,7 @@ class Consent(TenantOwned):
     sender = models.CharField("company number", max_length=32, blank=True)
     way = models.CharField(max_length=12, choices=Source.choices)
     given_at = models.DateTimeField()
-    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+")
+    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+", db_index=False)
     confirmation_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -211,7 +212,7 @@ class ReviewItem(TenantOwned):
     recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="review_items")
     kind = models.CharField(max_length=12, choices=Kind.choices, default=Kind.UNCLEAR)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.OPEN)
-    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+")
+    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+", db_index=False)
     texted = models.CharField("company number texted", max_length=32, blank=True)
     reason = models.TextField()
     rule = models.CharField(max_length=80, blank=True)

@@ -79,8 +79,8 @@ class OutboundMessage(TenantOwned):
         UNKNOWN = "unknown", "Unknown"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, related_name="outbound")
-    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="outbound")
+    conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, related_name="outbound", db_index=False)
+    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="outbound", db_index=False)
     sender_number = models.ForeignKey(SenderNumber, on_delete=models.PROTECT, related_name="outbound")
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     campaign = models.ForeignKey(Campaign, null=True, blank=True, on_delete=models.PROTECT, related_name="messages")
@@ -96,7 +96,9 @@ class OutboundMessage(TenantOwned):
     in_reply_to = models.ForeignKey(
         "InboundMessage", null=True, blank=True, on_delete=models.PROTECT, related_name="replies"
     )
-    opt_out = models.ForeignKey(OptOut, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    opt_out = models.ForeignKey(
+        OptOut, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     episode = models.PositiveIntegerField(null=True, blank=True)
     asked_at = models.DateTimeField(null=True, blank=True)
 
@@ -122,6 +124,7 @@ class OutboundMessage(TenantOwned):
         indexes: ClassVar = [
             models.Index(fields=["tenant", "-created_at", "-id"], name="outbound_newest_first"),
             models.Index(fields=["recipient", "-created_at"], name="outbound_of_recipient"),
+            models.Index(fields=["conversation", "-created_at"], name="outbound_of_conversation"),
             models.Index(fields=["not_before"], condition=models.Q(status="queued"), name="outbound_queued"),
             models.Index(fields=["claimed_at"], condition=models.Q(status="sending"), name="outbound_sending"),
             models.Index(fields=["tenant", "provider_message_id"], name="outbound_provider_id"),
@@ -154,9 +157,9 @@ class InboundMessage(TenantOwned):
         RECORDED = "recorded", "Recorded"
         NONE = "none", "Stored"
 
-    account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="+", db_index=False)
     event_key = models.CharField(max_length=255)
-    conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, related_name="inbound")
+    conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, related_name="inbound", db_index=False)
     recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="inbound")
     sender_number = models.ForeignKey(SenderNumber, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     body = models.TextField(blank=True)
@@ -171,7 +174,9 @@ class InboundMessage(TenantOwned):
     language = models.CharField(max_length=8, blank=True)
     outcome = models.CharField(max_length=12, choices=Outcome.choices)
     explanation = models.TextField(blank=True)
-    opt_out = models.ForeignKey(OptOut, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    opt_out = models.ForeignKey(
+        OptOut, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     decided_in_ms = models.FloatField("decided in (ms)", null=True, blank=True)
 
     objects: ClassVar = ThreadQuerySet.as_manager()

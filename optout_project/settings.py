@@ -273,6 +273,7 @@ SPECTACULAR_SETTINGS = {
 # --- Audit, admin, logs ----------------------------------------------------------------------------------------------
 
 SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = True
+SIMPLE_HISTORY_DATE_INDEX = False  # history is read per opt-out, in the order of its keys
 
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Opt-out",
