@@ -47,10 +47,13 @@ def hold(state: RecipientState, unclear: Unclear, tenant: Tenant, now: datetime)
     )
 
 
-def ask_for_return(state: RecipientState, proof: Proof, texted: str, now: datetime) -> ReviewItem:
-    """Tell a person that somebody wants to be texted again whom the business, or another scope, still blocks."""
+def ask_for_return(state: RecipientState, proof: Proof, texted: str, now: datetime) -> None:
+    """Tell a person, once, that somebody wants to be texted again whom the business, or another scope, still blocks."""
+    asked = ReviewItem.objects.filter(recipient_id=state.locked_id, kind=ReviewItem.Kind.WANTS_BACK)
+    if asked.filter(status=ReviewItem.Status.OPEN).exists():
+        return
     evidence = keep_evidence(state.tenant_id, state.locked_id, proof, now)
-    return ReviewItem.objects.create(
+    ReviewItem.objects.create(
         tenant_id=state.tenant_id,
         recipient_id=state.locked_id,
         kind=ReviewItem.Kind.WANTS_BACK,

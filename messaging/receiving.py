@@ -299,13 +299,13 @@ def _reply(scene: Scene, purpose: Purpose, opt_out: OptOut | None = None) -> Rep
 
 def _opt_in(scene: Scene) -> Effect:
     scope = scene.tenant.opt_out_scope
-    done = opt_outs.record_opt_in(scene.state, scene.proof(Source.KEYWORD), scope, scene.to, scene.now)
-    state = state_after(scene.state, done.lifted)
+    proof, can_answer = scene.proof(Source.KEYWORD), scene.sender is not None
+    done = opt_outs.record_opt_in(scene.state, proof, scope, scene.to, scene.now, can_answer=can_answer)
     if done.remaining and not done.too_old:
-        reviews.ask_for_return(scene.state, scene.proof(Source.KEYWORD), scene.to, scene.now)
+        reviews.ask_for_return(scene.state, proof, scene.to, scene.now)
     outcome = Outcome.NOT_LIFTED if done.remaining else Outcome.OPTED_IN
     reply = _reply(scene, Purpose.OPT_IN_CONFIRMATION) if done.confirm else None
-    return Effect(outcome, done.why, state, done.lifted[0] if done.lifted else None, reply)
+    return Effect(outcome, done.why, done.state, done.lifted[0] if done.lifted else None, reply)
 
 
 def _help(scene: Scene) -> Effect:
@@ -325,7 +325,8 @@ def _help(scene: Scene) -> Effect:
 def _unclear(scene: Scene) -> Effect:
     if any(block.covers(scene.to) for block in scene.state.active):
         return Effect(Outcome.RECORDED, "May be an opt-out; this person is opted out already.", scene.state)
-    if scene.state.opted_in_at and scene.state.opted_in_at > scene.message.asked_at:
+    opted_in_at, for_all = scene.state.opted_in_at, scene.tenant.opt_out_scope == OptOutScope.TENANT
+    if opted_in_at and for_all and opt_outs.is_earlier(scene.message.asked_at, opted_in_at):
         return Effect(Outcome.RECORDED, "May be an opt-out; a newer opt-in stands.", scene.state)
     unclear = reviews.Unclear(
         proof=scene.proof(Source.PHRASE),

@@ -272,3 +272,17 @@ def test_wanting_back_is_no_hold_and_has_no_due_date(acme: Business) -> None:
     (item,) = ReviewItem.objects.all()
     assert (item.kind, item.due_at, item.is_hold) == ("wants_back", None, False)
     assert sweeping.close_due_reviews(timezone.now() + timedelta(days=400)) == 0
+
+
+def test_the_opt_in_that_releases_a_hold_is_confirmed(acme: Business) -> None:
+    text_in(acme, "please stop texting me")
+    text_in(acme, "START")
+    (confirmation,) = builders.replies(acme)
+    assert (confirmation.purpose, confirmation.status) == ("opt_in_confirmation", "queued")
+
+
+def test_somebody_whom_the_business_blocks_asks_once_however_often_they_text(acme: Business) -> None:
+    builders.opt_out_by_staff(acme, requested_by=OptOut.RequestedBy.BUSINESS)
+    for _ in range(3):
+        text_in(acme, "START")
+    assert ReviewItem.objects.filter(kind="wants_back").count() == 1

@@ -8,7 +8,7 @@ from compliance.opt_outs.confirmations import claim_confirmation, release_confir
 from compliance.opt_outs.lifting import LiftRefused, lift
 from compliance.opt_outs.locking import lock_recipient, relock_recipient
 from compliance.opt_outs.opting_in import OptedIn, record_opt_in
-from compliance.opt_outs.opting_out import Answer, OptedOut, Request, record_opt_out
+from compliance.opt_outs.opting_out import Answer, OptedOut, Request, is_earlier, record_opt_out
 from compliance.opt_outs.writing import RECIPIENT, SYSTEM, Actor, Preceding
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Preceding",
     "Request",
     "claim_confirmation",
+    "is_earlier",
     "lift",
     "lock_recipient",
     "record_opt_in",

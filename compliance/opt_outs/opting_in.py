@@ -1,6 +1,6 @@
 """A recipient's own START: consent on record, and what it opens."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db.models.functions import Coalesce, Greatest
@@ -9,15 +9,16 @@ from accounts.models import OptOutScope
 from compliance.evidence import Proof, keep_evidence
 from compliance.models import Consent, Evidence, OptOut, Recipient, ReviewItem
 from compliance.opt_outs.writing import RECIPIENT, Actor, write_change
-from compliance.state import Block, RecipientState
+from compliance.state import Block, RecipientState, state_after
 
 CONFIRM_OPT_IN_EVERY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class OptedIn:
-    """What an opt-in word did. `remaining` are the blocks that it could not lift."""
+    """What an opt-in word did. `remaining` are the blocks that it could not lift, `state` is how it now stands."""
 
+    state: RecipientState
     lifted: tuple[OptOut, ...]
     remaining: tuple[Block, ...]
     too_old: bool
@@ -25,10 +26,13 @@ class OptedIn:
     why: str
 
 
-def record_opt_in(state: RecipientState, proof: Proof, scope: OptOutScope | str, texted: str, now: datetime) -> OptedIn:
+def record_opt_in(
+    state: RecipientState, proof: Proof, scope: OptOutScope | str, texted: str, now: datetime, *, can_answer: bool
+) -> OptedIn:
     """Apply an opt-in word to a locked recipient.
 
     scope: how far it reaches; `number` opens the number that was texted and what that number's STOP closed.
+    can_answer: whether a confirmation could go out at all.
     An opt-in that is not newer than the newest opt-out it concerns is recorded and lifts nothing.
     """
     evidence = keep_evidence(state.tenant_id, state.locked_id, proof, now)
@@ -39,10 +43,10 @@ def record_opt_in(state: RecipientState, proof: Proof, scope: OptOutScope | str,
     gone = {row.pk for row in lifted}
     remaining = tuple(b for b in state.active if b.id not in gone and (b in theirs or b.covers(texted)))
     confirm, why = _decide_confirmation(state, too_old, remaining, now)
-    record_consent(state, evidence, scope, texted, now, asks_to_confirm=confirm)
+    record_consent(state, evidence, scope, texted, now, asks_to_confirm=confirm and can_answer)
     if not too_old:
-        release_holds(state, proof.occurred_at, "Recipient", now)
-    return OptedIn(lifted, remaining, too_old, confirm, why)
+        state = release_holds(state, proof.occurred_at, "Recipient", now)
+    return OptedIn(state_after(state, lifted), lifted, remaining, too_old, confirm and can_answer, why)
 
 
 def opens(scope: OptOutScope | str, texted: str, block: Block) -> bool:
@@ -86,8 +90,8 @@ def record_consent(
     )
 
 
-def release_holds(state: RecipientState, before: datetime, by: str, now: datetime) -> None:
-    """Release what was unclear before the person said clearly that texts are welcome."""
+def release_holds(state: RecipientState, before: datetime, by: str, now: datetime) -> RecipientState:
+    """Release what was unclear before the person said clearly that texts are welcome. Returns how it then stands."""
     older = [hold.id for hold in state.holds if hold.asked_at < before]
     if older:
         ReviewItem.objects.filter(pk__in=older).update(
@@ -96,6 +100,7 @@ def release_holds(state: RecipientState, before: datetime, by: str, now: datetim
             answered_by=by,
             answer_reason="The recipient opted in afterwards.",
         )
+    return replace(state, holds=tuple(hold for hold in state.holds if hold.id not in older))
 
 
 def _decide_confirmation(
