@@ -93,7 +93,7 @@ class OptOutAdmin(PageAdmin):
     @admin.display(description="how, and their words")
     def asked(self, row: OptOut) -> SafeString:
         words = quote(row.evidence.words, 40) if row.evidence.words else ""
-        return two_lines(row.get_source_display(), words)
+        return two_lines(row.evidence.get_way_display(), words)
 
     @admin.display(description="changed by")
     def changed_by(self, row: OptOut) -> str:
