@@ -148,7 +148,8 @@ def _save_taken(message: OutboundMessage, taken: HandedOver) -> Status:
     values: dict[str, Any] = {"sent_at": now, "provider_message_id": taken.provider_message_id, "error": ""}
     if taken.delivered:
         values["delivered_at"] = now
-    if not _update(message, Status.SENDING, Status.UNKNOWN, status=status, attempts=F("attempts") + 1, **values):
+    well = {"status": status, "reason": "", "attempts": F("attempts") + 1}
+    if not _update(message, Status.SENDING, Status.UNKNOWN, **well, **values):
         _update(message, Status.DELIVERED, Status.FAILED, **values)  # the status callback was faster than we
     return status
 
