@@ -59,7 +59,7 @@ def ask_for_return(state: RecipientState, proof: Proof, texted: str, now: dateti
         kind=ReviewItem.Kind.WANTS_BACK,
         evidence=evidence,
         texted=texted,
-        reason="Texted to opt back in, but a block stands that this word does not lift.",
+        reason="Texted to opt back in, but an opt-out stands that START does not undo.",
         asked_at=proof.occurred_at,
     )
 

@@ -130,7 +130,7 @@ def banners_of(conversation: Conversation) -> list[Banner]:
         if block.covers(conversation.sender)
     ]
     held = [
-        Banner("Waits for review", "orange", f"“{hold.words[:160]}” may be an opt-out. Nothing automatic is sent.")
+        Banner("Held for review", "orange", f"“{hold.words[:160]}” may be an opt-out. Nothing automatic is sent.")
         for hold in state.holds
     ]
     return closed + held

@@ -113,7 +113,7 @@ def _handle(
         return _problem(400, str(error))
     except Exception as error:  # a bug of ours never loses a STOP: it is kept, and tried again
         log.exception("webhook_not_applied", connection=account.pk)
-        keep_delivery(account, kind, raw, proof, repr(error), retry=True)
+        keep_delivery(account, kind, raw, proof, _describe(error), retry=True)
         return _problem(503, "This could not be applied; it is kept and will be tried again.")
     content_type, answer = provider.acknowledge()
     return HttpResponse(answer, content_type=content_type)
@@ -193,8 +193,13 @@ def _note_failure(kept: WebhookDelivery, error: Exception, now: datetime) -> Non
     again = None if isinstance(error, Unreadable) else now + pause
     with transaction.atomic():
         WebhookDelivery.objects.filter(pk=kept.pk).update(
-            attempts=F("attempts") + 1, error=repr(error), next_attempt_at=again
+            attempts=F("attempts") + 1, error=_describe(error), next_attempt_at=again
         )
+
+
+def _describe(error: Exception) -> str:
+    """What went wrong, for the person who looks: our own sentence, or the kind of a fault with its words."""
+    return str(error) if isinstance(error, Unreadable) else f"{type(error).__name__}: {error}"
 
 
 def _problem(status: int, sentence: str) -> JsonResponse:

@@ -68,7 +68,7 @@ def state_label(rows: list[OptOut], items: list[ReviewItem]) -> SafeString:
     if any(row.is_active for row in rows):
         return label("Opted out", "red")
     if any(item.is_hold for item in items):
-        return label("Waits for review", "orange")
+        return label("Held for review", "orange")
     return label("May be texted", "green")
 
 

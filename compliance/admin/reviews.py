@@ -14,6 +14,7 @@ from accounts.admin_base import PageAdmin, address_of, person_of
 from accounts.admin_filters import CompanyNumberFilter
 from accounts.admin_words import label, number, quote, search_numbers
 from accounts.models import User
+from accounts.phone import format_for_people
 from compliance import reviews
 from compliance.admin.forms import AnswerForm
 from compliance.admin.opt_outs import actor_of, require
@@ -141,7 +142,7 @@ class ReviewAdmin(PageAdmin):
         except reviews.AlreadyAnswered as error:
             messages.warning(request, str(error))
             return self.go_to("change", row.pk)
-        messages.success(request, SAID[answer].format(number=number(row.recipient.number)))
+        messages.success(request, SAID[answer].format(number=format_for_people(row.recipient.number)))
         return self.go_to("changelist")
 
 

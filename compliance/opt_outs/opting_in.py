@@ -108,10 +108,10 @@ def _decide_confirmation(
 ) -> tuple[bool, str]:
     """An opt-in is confirmed once in 24 hours, so that two machines can't answer each other for ever."""
     if too_old:
-        return False, "It is older than the newest opt-out, so it lifts nothing."
+        return False, "It is older than the newest opt-out, so that one stands."
     if remaining:
-        return False, "A block stands that this word does not lift; a person was asked."
+        return False, "Wants texts again, but stays opted out by the business or for other numbers; a person was asked."
     since = now - CONFIRM_OPT_IN_EVERY
     if Consent.objects.filter(recipient_id=state.locked_id, confirmation_asked_at__gt=since).exists():
-        return False, "An opt-in was confirmed within the last 24 hours."
-    return True, "Opted in."
+        return False, "Opted in; no second confirmation within 24 hours."
+    return True, "Opted in, and confirmed."

@@ -160,18 +160,18 @@ def _newer_opt_in(state: RecipientState, request: Request) -> datetime | None:
 def _decide_confirmation(row: OptOut, action: OptOut.Action, request: Request, now: datetime) -> tuple[bool, str]:
     """Whether this request gets the one confirmation of its episode (US-10, CT-07, NET-01)."""
     if action == OptOut.Action.SUPERSEDED:
-        return False, "A newer opt-in stands; nothing is confirmed."
+        return False, "It is older than the person's opt-in, which stands; recorded, and nothing is confirmed."
     if request.answer == Answer.NOBODY:
-        return False, "No confirmation: it did not come as a text to a number that can answer."
+        return False, "Opted out. No confirmation: it did not come as a text to a number that can answer."
     asked = row.confirmation_asked_at
     again = request.answer == Answer.SHORT_CODE and asked is not None and now - asked >= SHORT_CODE_ANSWERS_AGAIN
     if asked is not None and not again:
-        return False, "This opt-out has had its one confirmation (US-10)."
+        return False, "Opted out already; recorded. This opt-out has had its one confirmation (US-10)."
     row.confirmation_asked_at, row.confirmation_claimed_at = now, None
     if request.answer == Answer.NETWORK:
         row.confirmation_claimed_at = now
-        return False, "The network answers this word by itself (NET-01); a second answer would be one too many."
-    return True, "The one confirmation of this opt-out (US-10)."
+        return False, "Opted out. The network answers this word by itself (NET-01); ours would be one too many."
+    return True, "Opted out, and answered with the one confirmation (US-10)."
 
 
 def _close_holds(state: RecipientState, actor: Actor, now: datetime) -> None:

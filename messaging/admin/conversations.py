@@ -13,7 +13,7 @@ from accounts.admin_filters import CompanyNumberFilter
 from accounts.admin_words import label, moment, number, quote, search_numbers
 from accounts.models import OptOutScope, SenderNumber
 from accounts.roles import Role
-from compliance.models import OptOut
+from compliance.models import OptOut, ReviewItem
 from messaging.models import Conversation
 from messaging.threads import banners_of, read_thread
 
@@ -56,7 +56,10 @@ class ConversationAdmin(PageAdmin):
         closes = Q(scope=OptOutScope.TENANT) | Q(sender=OuterRef("sender"))
         closed = OptOut.objects.filter(closes, recipient=OuterRef("recipient"), status=OptOut.Status.ACTIVE)
         rows: QuerySet[Any] = super().get_queryset(request).select_related("recipient")
-        annotated: QuerySet[Any] = rows.annotate(is_opted_out=Exists(closed))
+        held = ReviewItem.objects.filter(
+            recipient=OuterRef("recipient"), status=ReviewItem.Status.OPEN, kind=ReviewItem.Kind.UNCLEAR
+        )
+        annotated: QuerySet[Any] = rows.annotate(is_opted_out=Exists(closed), is_held=Exists(held))
         return annotated
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
@@ -78,7 +81,9 @@ class ConversationAdmin(PageAdmin):
 
     @admin.display(description="state")
     def state(self, row: Any) -> SafeString:
-        return label("Opted out", "red") if row.is_opted_out else label("Open", "green")
+        if row.is_opted_out:
+            return label("Opted out", "red")
+        return label("Held for review", "orange") if row.is_held else label("May be texted", "green")
 
     @admin.display(description="last text at")
     def last_at(self, row: Conversation) -> SafeString:
