@@ -44,7 +44,7 @@ def read_open_holds(tenant_id: int, numbers: list[str]) -> Iterator[tuple[str, H
             recipient__number__in=among(numbers),
         )
         .order_by("-id")
-        .values_list("recipient__number", "id", "asked_at", "due_at", "evidence__words")
+        .values_list("recipient__number", "id", "asked_at", "due_at", "texted", "evidence__words")
     )
     for number, *columns in rows:
         yield number, Hold(*columns)

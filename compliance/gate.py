@@ -187,9 +187,14 @@ def _decide_confirmation(question: Question, state: RecipientState, now: datetim
         sentence = "More than five minutes have passed since the opt-out; it stands without a confirmation."
         return Decision(False, sentence, Refusal.CONFIRMATION_TOO_LATE, rule="US-11", opt_out_id=block.id)
     if block.confirmation_claimed_at is not None:
-        sentence = "This opt-out has had its one confirmation."
-        return Decision(False, sentence, Refusal.CONFIRMATION_ALREADY_SENT, rule="US-10", opt_out_id=block.id)
+        return already_confirmed(block.id)
     return Decision(True, "The one confirmation of this opt-out.", rule="US-10", opt_out_id=block.id)
+
+
+def already_confirmed(opt_out_id: int | None) -> Decision:
+    """The refusal of a second confirmation."""
+    sentence = "This opt-out has had its one confirmation."
+    return Decision(False, sentence, Refusal.CONFIRMATION_ALREADY_SENT, rule="US-10", opt_out_id=opt_out_id)
 
 
 def check_many(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from accounts.models import OptOutScope, Tenant
+from accounts.models import OptOutScope, SenderNumber, Tenant
 from compliance import opt_outs
 from compliance.due_dates import due_at
 from compliance.evidence import Proof, keep_evidence
@@ -27,6 +27,7 @@ class Unclear:
     rule: str
     language: str
     preceding: opt_outs.Preceding
+    received_at: datetime
 
 
 def hold(state: RecipientState, unclear: Unclear, tenant: Tenant, now: datetime) -> ReviewItem:
@@ -43,7 +44,7 @@ def hold(state: RecipientState, unclear: Unclear, tenant: Tenant, now: datetime)
         language=unclear.language,
         preceding=unclear.preceding.as_json(),
         asked_at=unclear.proof.occurred_at,
-        due_at=due_at(now, tenant.country, tenant.time_zone),
+        due_at=due_at(unclear.received_at, tenant.country, tenant.time_zone),
     )
 
 
@@ -95,9 +96,18 @@ def _close(item: ReviewItem, values: Mapping[str, Any]) -> None:
         raise AlreadyAnswered("Somebody has answered this review already.")
 
 
+def closes_one_number(tenant: Tenant, texted: str, *, is_known: bool) -> bool:
+    """Whether a STOP closes one company number: the business chose so, and we know the number that was texted."""
+    return tenant.opt_out_scope == OptOutScope.NUMBER and bool(texted) and is_known
+
+
+def _is_known(item: ReviewItem) -> bool:
+    return SenderNumber.objects.for_tenant(item.tenant).filter(number=item.texted).exists()
+
+
 def _request_from(item: ReviewItem, reason: str) -> opt_outs.Request:
     """The request that an unclear text turned out to be: dated when it was sent, in the scope of today's policy."""
-    by_number = item.tenant.opt_out_scope == OptOutScope.NUMBER and item.texted
+    by_number = closes_one_number(item.tenant, item.texted, is_known=_is_known(item))
     details = {"review": item.pk, "evidence": item.evidence_id}
     return opt_outs.Request(
         proof=Proof(Source.REVIEW, item.evidence.words, item.asked_at, details),

@@ -51,6 +51,7 @@ class Hold:
     id: int
     asked_at: datetime
     due_at: datetime | None
+    texted: str
     words: str
 
 
@@ -85,6 +86,7 @@ _COLUMNS = (
     "hold__id",
     "hold__asked_at",
     "hold__due_at",
+    "hold__texted",
     "hold__evidence__words",
 )
 _HOLD_AT = 2 + len(BLOCK_COLUMNS) + 1

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from django.db import transaction
 from openpyxl import Workbook
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from accounts.models import SenderNumber, Tenant
 from compliance.evidence import Proof
@@ -24,6 +25,7 @@ from compliance.opt_outs.writing import Actor
 
 BATCH = 2_000
 PROBLEMS_KEPT = 1_000
+LONGEST_CELL = 32_767
 
 COLUMNS = (
     "recipient", "status", "scope", "sender", "requested_by", "source", "reason", "language",
@@ -33,7 +35,7 @@ _FIELDS = (
     "recipient__number", "status", "scope", "sender", "requested_by", "source", "reason", "language",
     "opted_out_at", "lifted_at", "changed_at", "evidence__words", "preceding_campaign", "preceding_user",
 )  # fmt: skip
-FREE_TEXT = {"reason", "words", "campaign", "employee"}
+FREE_TEXT = {"language", "reason", "words", "campaign", "employee"}
 RUNS_IN_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -147,9 +149,14 @@ def _write_xlsx(rows: Iterator[dict[str, Any]], to: IO[bytes]) -> int:
     sheet.append(list(COLUMNS))
     count = 0
     for count, row in enumerate(rows, start=1):  # noqa: B007 - the count of an iterator
-        sheet.append([escape(name, row[name]) for name in COLUMNS])
+        sheet.append([_for_excel(escape(name, row[name])) for name in COLUMNS])
     book.save(to)
     return count
+
+
+def _for_excel(value: Any) -> Any:
+    """A cell holds no control characters, and at most 32,767 others: whoever texts one must not stop the export."""
+    return ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)[:LONGEST_CELL] if isinstance(value, str) else value
 
 
 def _write_json(rows: Iterator[dict[str, Any]], to: IO[bytes]) -> int:

@@ -76,7 +76,7 @@ def claim_message(message_id: UUID | str, now: datetime) -> Claim | None:
         if claim is None:
             return None
         if not _take_confirmation(message, now):
-            _refuse(message, decision, now)
+            _refuse(message, gate.already_confirmed(message.opt_out_id), now)
             return None
         _update(message, Status.QUEUED, status=Status.SENDING, claimed_at=now, decision=decision.as_json())
         return claim
@@ -143,14 +143,15 @@ def hand_over(claim: Claim) -> Status:
 
 
 def _save_taken(message: OutboundMessage, taken: HandedOver) -> Status:
+    """The provider's id counts whatever a faster status callback wrote; the state only where none did."""
     now = timezone.now()
     status = Status.DELIVERED if taken.delivered else Status.SENT
-    values: dict[str, Any] = {"sent_at": now, "provider_message_id": taken.provider_message_id, "error": ""}
+    _update(message, *Status, provider_message_id=taken.provider_message_id, attempts=F("attempts") + 1)
+    values: dict[str, Any] = {"status": status, "sent_at": now, "reason": "", "error": ""}
     if taken.delivered:
         values["delivered_at"] = now
-    well = {"status": status, "reason": "", "attempts": F("attempts") + 1}
-    if not _update(message, Status.SENDING, Status.UNKNOWN, **well, **values):
-        _update(message, Status.DELIVERED, Status.FAILED, **values)  # the status callback was faster than we
+    if not _update(message, Status.SENDING, Status.UNKNOWN, **values):
+        OutboundMessage.objects.filter(pk=message.pk, sent_at=None).update(sent_at=now)
     return status
 
 

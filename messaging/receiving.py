@@ -263,8 +263,8 @@ def _opt_out(scene: Scene) -> Effect:
 
 def _closes_one_number(scene: Scene) -> bool:
     """STOP reaches as far as the business chose; STOPALL and a number that we do not know mean the whole business."""
-    by_number = scene.tenant.opt_out_scope == OptOutScope.NUMBER
-    return by_number and scene.verdict.word != "stopall" and scene.sender is not None
+    known = scene.sender is not None
+    return scene.verdict.word != "stopall" and reviews.closes_one_number(scene.tenant, scene.to, is_known=known)
 
 
 def _who_answers(scene: Scene) -> opt_outs.Answer:
@@ -335,6 +335,7 @@ def _unclear(scene: Scene) -> Effect:
         rule=scene.verdict.rule,
         language=scene.verdict.language,
         preceding=_find_preceding(scene),
+        received_at=scene.arrival.received_at,
     )
     item = reviews.hold(scene.state, unclear, scene.tenant, scene.now)
     why = f"{item.reason} Automatic texts are held until a person answers, by {item.due_at:%Y-%m-%d}."

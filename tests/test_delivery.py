@@ -13,7 +13,7 @@ from django.utils import timezone
 from messaging import delivery
 from messaging.models import OutboundMessage
 from messaging.providers import standard
-from messaging.providers.base import NotTaken
+from messaging.providers.base import DeliveryState, NotTaken, StatusUpdate
 from messaging.providers.simulator import Simulator
 from tests import builders
 from tests.builders import Business, deliver_all, post_webhook, send, text_in
@@ -317,3 +317,13 @@ def test_an_answer_to_a_blocked_persons_help_is_sent_and_only_that(acme: Busines
     ends = {row.purpose: row.status for row in OutboundMessage.objects.all()}
     assert ends == {"transactional": "blocked", "opt_out_confirmation": "delivered", "help_reply": "delivered"}
     assert OutboundMessage.objects.get(pk=waiting.pk).claimed_at is None
+
+
+def test_a_status_that_is_faster_than_our_save_costs_no_id(acme: Business) -> None:
+    message = send(acme)
+    claim = delivery.claim_message(message.pk, timezone.now())
+    assert claim is not None
+    delivery.apply_status(acme.tenant.pk, StatusUpdate(DeliveryState.SENT, str(message.pk)), timezone.now())
+    delivery.hand_over(claim)
+    message.refresh_from_db()
+    assert (message.status, message.provider_message_id, message.attempts) == ("sent", f"sim-{message.pk}", 1)

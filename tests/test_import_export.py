@@ -252,3 +252,8 @@ def test_lines_keep_their_dates(acme: Business, tmp_path: Path) -> None:
     line = next(csv.DictReader(io.StringIO(exported(acme, "csv").decode())))
     assert datetime.fromisoformat(line["opted_out_at"]) == datetime(2026, 1, 2, 10, tzinfo=UTC)
     assert timezone.now() - datetime.fromisoformat(line["changed_at"]) < timedelta(minutes=1)
+
+
+def test_what_no_cell_can_hold_does_not_stop_the_export(acme: Business) -> None:
+    text_in(acme, "STOP\x0b")
+    assert exported(acme, "xlsx")

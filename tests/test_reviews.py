@@ -286,3 +286,35 @@ def test_somebody_whom_the_business_blocks_asks_once_however_often_they_text(acm
     for _ in range(3):
         text_in(acme, "START")
     assert ReviewItem.objects.filter(kind="wants_back").count() == 1
+
+
+def use_number_scope(business: Business) -> None:
+    business.tenant.opt_out_scope = "number"
+    business.tenant.save()
+
+
+def test_a_stop_to_one_number_leaves_what_is_unclear_on_another(acme: Business) -> None:
+    use_number_scope(acme)
+    text_in(acme, "please stop texting me", to=acme.second_long_code)
+    text_in(acme, "STOP", to=acme.long_code)
+    assert ReviewItem.objects.get().status == "open"
+
+
+def test_a_start_to_one_number_leaves_what_is_unclear_on_another(acme: Business) -> None:
+    use_number_scope(acme)
+    text_in(acme, "please stop texting me", to=acme.second_long_code)
+    text_in(acme, "START", to=acme.long_code)
+    assert ReviewItem.objects.get().status == "open"
+
+
+def test_a_block_of_the_business_answers_no_review(acme: Business) -> None:
+    text_in(acme, "please stop texting me")
+    builders.opt_out_by_staff(acme, requested_by=OptOut.RequestedBy.BUSINESS)
+    assert ReviewItem.objects.get().status == "open"
+
+
+def test_an_unclear_text_to_an_unknown_number_becomes_an_opt_out_of_everything(acme: Business) -> None:
+    use_number_scope(acme)
+    text_in(acme, "please stop texting me", to="+19995550100")
+    answer(open_hold(acme), Status.OPTED_OUT, builders.staff(acme))
+    assert opt_out_of(acme).scope == "tenant"

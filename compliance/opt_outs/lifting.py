@@ -42,5 +42,5 @@ def lift(opt_out: OptOut, proof: Proof, reason: str, actor: Actor, now: datetime
     lifted = lift_row(block, evidence, actor, reason, now)
     if block.by_recipient:
         record_consent(state, evidence, block.scope, block.sender or block.texted, now)
-        release_holds(state, proof.occurred_at, actor.name, now)
+        release_holds(state, proof.occurred_at, block.scope, block.sender, actor.name, now)
     return lifted

@@ -45,7 +45,7 @@ def record_opt_in(
     confirm, why = _decide_confirmation(state, too_old, remaining, now)
     record_consent(state, evidence, scope, texted, now, asks_to_confirm=confirm and can_answer)
     if not too_old:
-        state = release_holds(state, proof.occurred_at, "Recipient", now)
+        state = release_holds(state, proof.occurred_at, scope, texted, "Recipient", now)
     return OptedIn(state_after(state, lifted), lifted, remaining, too_old, confirm and can_answer, why)
 
 
@@ -90,9 +90,15 @@ def record_consent(
     )
 
 
-def release_holds(state: RecipientState, before: datetime, by: str, now: datetime) -> RecipientState:
-    """Release what was unclear before the person said clearly that texts are welcome. Returns how it then stands."""
-    older = [hold.id for hold in state.holds if hold.asked_at < before]
+def release_holds(
+    state: RecipientState, before: datetime, scope: OptOutScope | str, texted: str, by: str, now: datetime
+) -> RecipientState:
+    """Release what was unclear before the person said clearly that texts are welcome, as far as that reaches.
+
+    Returns how it then stands.
+    """
+    for_all = scope == OptOutScope.TENANT
+    older = [hold.id for hold in state.holds if hold.asked_at < before and (for_all or hold.texted == texted)]
     if older:
         ReviewItem.objects.filter(pk__in=older).update(
             status=ReviewItem.Status.NOT_OPT_OUT,

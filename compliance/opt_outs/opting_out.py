@@ -72,7 +72,7 @@ def record_opt_out(state: RecipientState, request: Request, actor: Actor, now: d
     confirm, why = _decide_confirmation(row, action, request, now)
     write_change(row, action, actor, evidence, request.reason, now)
     if action != OptOut.Action.SUPERSEDED:
-        _close_holds(state, actor, now)
+        _close_holds(state, request, actor, now)
     return OptedOut(row, action, confirm, why)
 
 
@@ -174,11 +174,14 @@ def _decide_confirmation(row: OptOut, action: OptOut.Action, request: Request, n
     return True, "Opted out, and answered with the one confirmation (US-10)."
 
 
-def _close_holds(state: RecipientState, actor: Actor, now: datetime) -> None:
-    """A clear request answers what was unclear before it."""
-    if state.holds:
-        unanswered = ReviewItem.objects.filter(pk__in=[hold.id for hold in state.holds], status=ReviewItem.Status.OPEN)
-        unanswered.update(
+def _close_holds(state: RecipientState, request: Request, actor: Actor, now: datetime) -> None:
+    """A person's clear request answers what was unclear before it, as far as the request reaches."""
+    if request.requested_by != OptOut.RequestedBy.RECIPIENT:
+        return
+    for_all = request.scope == OptOutScope.TENANT
+    answered = [hold.id for hold in state.holds if for_all or hold.texted == request.sender]
+    if answered:
+        ReviewItem.objects.filter(pk__in=answered, status=ReviewItem.Status.OPEN).update(
             status=ReviewItem.Status.OPTED_OUT,
             answered_at=now,
             answered_by=actor.name,

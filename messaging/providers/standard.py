@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -114,10 +115,20 @@ def _sign(message_id: str, body: str, secret: str) -> dict[str, str]:
     }
 
 
+@lru_cache(maxsize=1)
+def _client() -> httpx.Client:
+    """One for the process: making its TLS context costs more than a send.
+
+    Nothing is kept alive: a connection that the gateway has closed meanwhile would break with the text under way.
+    """
+    limits = httpx.Limits(max_keepalive_connections=0)
+    return httpx.Client(timeout=TIMEOUT, follow_redirects=False, limits=limits)
+
+
 def _post(address: str, body: str, headers: dict[str, str]) -> httpx.Response:
     """POST without following redirects. What failed before the request went out may be tried again."""
     try:
-        return httpx.post(address, content=body.encode(), headers=headers, timeout=TIMEOUT, follow_redirects=False)
+        return _client().post(address, content=body.encode(), headers=headers)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise NotTaken(f"The gateway can't be reached: {error}") from None
     except httpx.InvalidURL as error:
