@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from compliance import audit
@@ -201,7 +201,7 @@ def test_an_inbound_stop_is_at_most_12_statements(acme: Business, before: list[s
 # --- Any sequence of events ------------------------------------------------------------------------------------------
 
 TEXTS = {"opt_out": "STOP", "opt_in": "START", "help": "HELP", "unclear": "leave me alone", "other": "See you at nine."}
-EVENTS = [*TEXTS, "staff", "business", "lift"]
+EVENTS = [*TEXTS, "staff", "business", "lift", "opt_out", "opt_in", "opt_out", "opt_in"]  # what matters most, oftener
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ class Model:
 
 
 events = st.lists(
-    st.builds(Event, st.sampled_from(EVENTS), st.sampled_from([0, 0, 1, 2, 3, 5, 10, 60, 3600])),
+    st.builds(Event, st.sampled_from(EVENTS), st.sampled_from([0, 1, 2, 3, 5, 3600])),
     min_size=1,
     max_size=10,
 )
@@ -330,6 +330,12 @@ class Play:
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(story=events)
+@example(story=[Event("opt_out", 0), Event("opt_in", 5)])
+@example(story=[Event("opt_in", 0), Event("opt_out", 5)])
+@example(story=[Event("opt_out", 0), Event("opt_in", 1)])
+@example(story=[Event("opt_in", 0), Event("opt_out", 1)])
+@example(story=[Event("staff", 0), Event("opt_out", 0), Event("opt_out", 0), Event("opt_in", 0)])
+@example(story=[Event("business", 0), Event("opt_out", 0), Event("opt_in", 0), Event("lift", 0)])
 def test_any_sequence_of_events_ends_where_the_model_says(acme: Business, story: list[Event]) -> None:
     with transaction.atomic():
         Play(acme).run(story)
