@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 
 from compliance import triggers
+from messaging.providers import standard
 from tests import builders
 from tests.builders import Business, World
 from tests.fake_gateway import Gateway
@@ -49,6 +50,15 @@ def globex(world: World) -> Business:
 @pytest.fixture
 def client() -> Client:
     return Client()
+
+
+@pytest.fixture
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Wait a moment for a gateway that hangs, not fifteen seconds."""
+    monkeypatch.setattr(standard, "TIMEOUT", 0.3)
+    standard._client.cache_clear()
+    yield
+    standard._client.cache_clear()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from messaging import delivery
 from messaging.models import OutboundMessage
-from messaging.providers import standard
 from messaging.providers.base import DeliveryState, NotTaken, StatusUpdate
 from messaging.providers.simulator import Simulator
 from tests import builders
@@ -20,11 +19,6 @@ from tests.builders import Business, deliver_all, post_webhook, send, text_in
 from tests.fake_gateway import Answer, Gateway, Misbehaviour
 
 Status = OutboundMessage.Status
-
-
-@pytest.fixture
-def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standard, "TIMEOUT", 0.3)
 
 
 def sent_through(business: Business, gateway: Gateway) -> OutboundMessage:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from messaging.providers import UnknownProvider, find_provider, standard
+from messaging.providers import UnknownProvider, find_provider
 from messaging.providers.base import (
     DeliveryState,
     InboundText,
@@ -185,9 +185,8 @@ def test_the_first_of_several_secrets_signs(gateway: Gateway) -> None:
     ],
 )
 def test_each_answer_becomes_its_typed_error(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, answer: Any, error: type[Exception]
+    gateway: Gateway, short_timeouts: None, answer: Any, error: type[Exception]
 ) -> None:
-    monkeypatch.setattr(standard, "TIMEOUT", 0.3)
     gateway.then(answer)
 
     with pytest.raises(error):
