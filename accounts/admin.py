@@ -1,25 +1,29 @@
-"""Admin pages of a business: its settings, sites, employees, numbers, connections and keys."""
+"""Admin pages of a business: its settings, sites, employees, numbers and keys."""
 
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import encryption, phone
-from accounts.admin_base import BusinessForm, ReadOnlyAdmin, TenantAdmin, businesses_of, person_of, unregister
+from accounts.admin_account import AccountPages
+from accounts.admin_base import BusinessForm, TenantAdmin, businesses_of, person_of, unregister
+from accounts.admin_oversight import AccessRecordAdmin, LogInAdmin
+from accounts.admin_visits import VisitPages
 from accounts.admin_words import label, number
-from accounts.models import ApiKey, ProviderAccount, SenderNumber, Site, Tenant, User
+from accounts.models import ApiKey, SenderNumber, Site, Tenant, User
 from accounts.roles import Role
+from accounts.second_factor import has_second_factor, must_have_one
+
+__all__ = ["AccessRecordAdmin", "BusinessAdmin", "KeyAdmin", "LogInAdmin", "NumberAdmin", "PersonAdmin", "SiteAdmin"]
 
 NEW_KEY = "new_api_key"
 
@@ -39,31 +43,67 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Tenant)
-class BusinessAdmin(TenantAdmin):
-    """Business settings: an admin's own; a platform operator's all."""
+class BusinessAdmin(VisitPages):
+    """Business settings: an admin's own. A platform operator sees what runs the installation; the rest in a visit."""
 
     form = SettingsForm
     tenant_path = ""
     list_display = ("name", "brand_name", "country", "opt_out_scope", active_label)
     ordering = ("name",)
-    operator_fields = ("slug", "is_active")
+    change_list_template = "admin/accounts/tenant/list.html"
+    operator_fieldsets = (
+        ("Business", {"fields": ("name",)}),
+        ("Where", {"fields": ("country", "time_zone", "language")}),
+    )
+    installation = ("Installation", {"fields": ("slug", "is_active")})
+    readonly_fields = ("opt_out_page",)
     fieldsets = (
         (
             "Business",
             {"fields": ("name", "brand_name", "help_contact"), "description": "What recipients read in your texts."},
         ),
         ("Where", {"fields": ("country", "time_zone", "language")}),
-        ("Opt-outs", {"fields": ("opt_out_scope",)}),
+        ("Opt-outs", {"fields": ("opt_out_scope", "opt_out_page")}),
+        ("Consents", {"fields": ("consent_policy", "double_opt_in")}),
+        ("Marketing", {"fields": ("without_instruction",)}),
+        ("Log-in", {"fields": ("second_factor_roles",)}),
+        ("Costs", {"fields": ("segment_price", "currency")}),
     )
 
+    @admin.display(description="opt-out page")
+    def opt_out_page(self, row: Tenant) -> SafeString:
+        """The address to put on a web site, in e-mails and on receipts: anybody can opt out there without a log-in."""
+        if not row.slug:
+            return SafeString("–")
+        link = '<a class="oo-a" href="{}" target="_blank" rel="noopener">{}</a>'
+        return format_html(link, row.opt_out_address, row.opt_out_address)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name != "second_factor_roles":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        return forms.MultipleChoiceField(
+            label="Who must log in with a second step",
+            required=False,
+            choices=[choice for choice in Role.choices if choice[0] != Role.PLATFORM_OPERATOR],
+            widget=UnfoldAdminCheckboxSelectMultipleWidget,
+            help_text="Whoever has not connected an authenticator app is led to it at the next click.",
+        )
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return businesses_of(request).order_by("name")
+        """Every business to a platform operator: which there are is no secret to whoever runs the installation."""
+        rows = Tenant.objects.all() if person_of(request).is_platform_operator else businesses_of(request)
+        return rows.order_by("name")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        fieldsets = super().get_fieldsets(request, obj)
-        if person_of(request).is_platform_operator:
-            return (*fieldsets, ("Installation", {"fields": self.operator_fields}))
-        return fieldsets
+        if not person_of(request).is_platform_operator:
+            return super().get_fieldsets(request, obj)
+        if obj is None or businesses_of(request).filter(pk=obj.pk).exists():
+            return (*super().get_fieldsets(request, obj), self.installation)
+        return (*self.operator_fieldsets, self.installation)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        is_operator = {"is_operator": person_of(request).is_platform_operator}
+        return super().changelist_view(request, {**is_operator, **(extra_context or {})})
 
 
 @admin.register(Site)
@@ -93,7 +133,7 @@ class NewPersonForm(BusinessForm, UserCreationForm):  # type: ignore[misc]
 
 
 @admin.register(User)
-class PersonAdmin(DjangoUserAdmin, TenantAdmin):  # type: ignore[type-arg, misc]
+class PersonAdmin(DjangoUserAdmin, AccountPages):  # type: ignore[type-arg, misc]
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = AdminPasswordChangeForm
@@ -117,6 +157,7 @@ class PersonAdmin(DjangoUserAdmin, TenantAdmin):  # type: ignore[type-arg, misc]
         ("Access", {"fields": ("is_staff", "is_active", "last_login")}),
     )
     readonly_fields = ("last_login",)
+    change_form_outer_before_template = "admin/accounts/user/page.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
@@ -126,6 +167,14 @@ class PersonAdmin(DjangoUserAdmin, TenantAdmin):  # type: ignore[type-arg, misc]
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return TenantAdmin.get_list_filter(self, request)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        step = {"has_app": has_second_factor(row), "must_have_one": must_have_one(row)} if row else {}
+        answer: HttpResponse = super().change_view(request, object_id, form_url, {**step, **(extra_context or {})})
+        return answer
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         return TenantAdmin.lookup_allowed(self, lookup, value, request)
@@ -160,7 +209,7 @@ class NumberAdmin(TenantAdmin):
     list_select_related = ("site", "account")
     search_fields = ("number", "label")
     ordering = ("number",)
-    fields = ("number", "kind", "label", "site", "account", "users", "is_active")
+    fields = ("number", "kind", "label", "site", "account", "users", "is_public", "is_active")
     readonly_fields = ("kind",)
     autocomplete_fields = ("site", "users")
     empty_title = "No company numbers yet"
@@ -183,44 +232,6 @@ class NumberAdmin(TenantAdmin):
         if not change:
             obj.kind = phone.kind_of(obj.number)
         super().save_model(request, obj, form, change)
-
-
-@admin.register(ProviderAccount)
-class ConnectionAdmin(ReadOnlyAdmin):
-    """Connections are made by the `connect_provider` command; their secrets are shown nowhere."""
-
-    list_display = ("name", "provider", "created_at", active_label)
-    ordering = ("name",)
-    search_fields = ("name",)
-    fields = ("name", "provider", "state", "created_at", "inbound", "status", "secrets")
-    readonly_fields = fields
-    empty_title = "No provider is connected yet"
-    empty_text = "Whoever runs this installation connects one with: manage.py connect_provider."
-
-    @admin.display(description="state")
-    def state(self, row: ProviderAccount) -> SafeString:
-        return active_label(row)
-
-    @admin.display(description="address for incoming texts")
-    def inbound(self, row: ProviderAccount) -> SafeString:
-        return webhook_address(row, "inbound")
-
-    @admin.display(description="address for delivery statuses")
-    def status(self, row: ProviderAccount) -> SafeString:
-        return webhook_address(row, "status")
-
-    @admin.display(description="secrets")
-    def secrets(self, row: ProviderAccount) -> str:
-        return "Kept encrypted and never shown." if row.encrypted_settings else "None."
-
-
-def webhook_address(row: ProviderAccount, kind: str) -> SafeString:
-    """What to enter at the provider, in a field that one click selects."""
-    where = reverse("webhook", kwargs={"provider": row.provider, "token": row.token, "kind": kind})
-    return format_html(
-        '<input class="oo-copy" readonly value="{}" onclick="this.select()" aria-label="Address to copy">',
-        f"{settings.PUBLIC_URL}{where}",
-    )
 
 
 class KeyForm(BusinessForm):

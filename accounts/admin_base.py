@@ -11,13 +11,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllow
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator as UnfoldInfinitePaginator
 
 from accounts.admin_filters import BusinessFilter
+from accounts.admin_words import number
 from accounts.models import Tenant, User
-from accounts.scoping import TenantOwned
+from accounts.number_search import search_numbers
+from accounts.scoping import TenantOwned, businesses_open_to
 
 M = TypeVar("M", bound=models.Model)
 PAGES_AT_MOST = 100
@@ -187,6 +190,24 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
         return TemplateResponse(request, template, {**frame, **named, **context})
 
 
+class SearchedByNumber:
+    """Rows that are found by a recipient's number, in any format, or by its last digits, and by nothing else."""
+
+    search_fields: tuple[str, ...] = ("recipient__number",)
+    search_help_text = "A number in any format, or its last four digits"
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        if not search_term.strip():
+            return queryset, False
+        to_recipient = self.search_fields[0].removesuffix("number")
+        return search_numbers(queryset, search_term, person_of(request), to_recipient), False
+
+    @admin.display(description="recipient")
+    def shown_number(self, row: Any) -> SafeString:
+        """Whose row it is, as the first column."""
+        return number(row.recipient.number)
+
+
 class ReadOnlyAdmin(TenantAdmin):
     """Rows that nobody writes by hand. What changes them is a button that calls the code which owns them."""
 
@@ -229,6 +250,12 @@ def person_of(request: HttpRequest) -> User:
     return request.user
 
 
+def require(request: HttpRequest, permission: str) -> None:
+    """403 where the role may not."""
+    if not person_of(request).has_perm(permission):
+        raise PermissionDenied
+
+
 def asked_by(list_filter: Any) -> str:
     """How the addresses of a filter begin: its field, or the name that it gives itself."""
     if isinstance(list_filter, tuple):
@@ -246,9 +273,8 @@ def choices_for(db_field: Any, request: HttpRequest) -> models.QuerySet[Any]:
 
 
 def businesses_of(request: HttpRequest) -> models.QuerySet[Tenant]:
-    """The businesses that this person may see: their own, or all for a platform operator."""
-    person = person_of(request)
-    return Tenant.objects.all() if person.is_platform_operator else Tenant.objects.filter(users=person)
+    """The businesses whose rows this person may see: their own; a platform operator those that they visit."""
+    return Tenant.objects.filter(pk__in=businesses_open_to(person_of(request)))
 
 
 def address_of(row: models.Model | None, request: HttpRequest) -> str:

@@ -1,19 +1,15 @@
-"""Small pieces that admin pages are made of: labels, numbers, searches."""
+"""Small pieces that admin pages are made of: labels, numbers, moments."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from accounts.models import User
-from accounts.phone import format_for_people, read_search
-
-FALLBACK_REGION = "US"
+from accounts.phone import format_for_people
 
 
 def label(text: Any, colour: str = "grey") -> SafeString:
@@ -57,20 +53,3 @@ def moment(value: datetime | None) -> SafeString:
         date_format(local, "N j, Y"),
         date_format(local, "P"),
     )
-
-
-def search_numbers(rows: QuerySet[Any], term: str, person: User, to_recipient: str = "") -> QuerySet[Any]:
-    """Rows whose recipient's number is written so, or ends so.
-
-    to_recipient: how a row leads to its recipient, such as `recipient__`; "" for recipients themselves.
-    """
-    if person.tenant_id:
-        rows = rows.filter(**{f"{to_recipient}tenant": person.tenant_id})
-    region = person.tenant.country if person.tenant else FALLBACK_REGION
-    whole = read_search(term, region)
-    if whole.startswith("+"):
-        exact = rows.filter(**{f"{to_recipient}number": whole})
-        if exact.exists():
-            return exact
-    digits = "".join(character for character in term if character.isdigit())
-    return rows.filter(**{f"{to_recipient}number__endswith": digits}) if digits else rows.none()

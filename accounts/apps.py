@@ -7,3 +7,9 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
     name = "accounts"
     verbose_name = "Business"
+
+    def ready(self) -> None:
+        from accounts import log_ins, sessions
+
+        log_ins.connect()
+        sessions.connect()

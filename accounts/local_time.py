@@ -1,14 +1,26 @@
 """Times on the screen are the business's own."""
 
 from collections.abc import Callable
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from accounts.models import User
 
 Answer = Callable[[HttpRequest], HttpResponse]
+
+
+def say_moment(moment: datetime, time_zone: str) -> str:
+    """A moment in words, in a business's own time."""
+    return date_format(moment.astimezone(ZoneInfo(time_zone)), "N j, Y, P")
+
+
+def say_day(moment: datetime, time_zone: str) -> str:
+    """The day of a moment in words, in a business's own time."""
+    return date_format(moment.astimezone(ZoneInfo(time_zone)), "N j, Y")
 
 
 def local_time_middleware(get_response: Answer) -> Answer:

@@ -5,15 +5,35 @@ import secrets
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import encryption, phone
+from accounts.oversight import AccessRecord, LogIn, OperatorVisit, ReaderKind
 from accounts.roles import Role
-from accounts.scoping import TenantOwned, TenantQuerySet
+from accounts.scoping import NumberQuerySet, SiteQuerySet, TenantOwned, UserQuerySet
+
+__all__ = [
+    "AccessRecord",
+    "ApiKey",
+    "ConsentPolicy",
+    "LogIn",
+    "OperatorVisit",
+    "OptOutScope",
+    "ProviderAccount",
+    "ReaderKind",
+    "SenderNumber",
+    "Site",
+    "Tenant",
+    "User",
+    "WithoutInstruction",
+]
 
 
 class OptOutScope(models.TextChoices):
@@ -21,6 +41,34 @@ class OptOutScope(models.TextChoices):
 
     TENANT = "tenant", "All numbers of the business"
     NUMBER = "number", "The company number that was texted"
+
+
+class ConsentPolicy(models.TextChoices):
+    """Whom a business texts: everybody who has not asked to stop, or those alone who have agreed."""
+
+    UNLESS_OPTED_OUT = "unless_opted_out", "Everybody who has not opted out"
+    ONLY_WITH_CONSENT = "only_with_consent", "Only people whose consent is on record"
+
+
+class WithoutInstruction(models.TextChoices):
+    """What becomes of marketing that does not say how to stop (NET-16)."""
+
+    APPEND = "append", "Append “Reply STOP to unsubscribe.” in the person's language"
+    REFUSE = "refuse", "Refuse it"
+
+
+class Currency(models.TextChoices):
+    """What a business pays its texts in."""
+
+    USD = "USD", "US dollar"
+    CAD = "CAD", "Canadian dollar"
+    EUR = "EUR", "Euro"
+    GBP = "GBP", "Pound sterling"
+    CHF = "CHF", "Swiss franc"
+    AUD = "AUD", "Australian dollar"
+    MXN = "MXN", "Mexican peso"
+    BRL = "BRL", "Brazilian real"
+    JPY = "JPY", "Yen"
 
 
 def check_time_zone(value: str) -> None:
@@ -45,6 +93,39 @@ class Tenant(models.Model):
         default=OptOutScope.TENANT,
         help_text="How far a STOP reaches from now on. A change never frees anyone who is opted out.",
     )
+    consent_policy = models.CharField(
+        "who may be texted",
+        max_length=20,
+        choices=ConsentPolicy.choices,
+        default=ConsentPolicy.UNLESS_OPTED_OUT,
+        help_text="Opted out is opted out under either. Answers to people who texted you first need no consent.",
+    )
+    double_opt_in = models.BooleanField(
+        "ask for a YES",
+        default=False,
+        help_text="A new consent counts once the person has answered YES to the question that is texted to them.",
+    )
+    without_instruction = models.CharField(
+        "marketing that does not say how to stop",
+        max_length=8,
+        choices=WithoutInstruction.choices,
+        default=WithoutInstruction.APPEND,
+        help_text="Carriers ask for it in every marketing text (NET-16).",
+    )
+    second_factor_roles = models.JSONField("who must log in with a second step", default=list, blank=True)
+    segment_price = models.DecimalField(
+        "price per segment",
+        max_digits=8,
+        decimal_places=5,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="What one SMS segment costs you, carrier fees included, such as 0.0112. The start page then shows "
+        "what the texts would have cost that were stopped.",
+    )
+    currency = models.CharField(max_length=3, choices=Currency.choices, default=Currency.USD)
+    # Another one with every change of the business's keywords and replies: what was compiled of them is kept by it.
+    wording_version = models.UUIDField(null=True, editable=False)
     is_demo = models.BooleanField(default=False, editable=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -57,6 +138,11 @@ class Tenant(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def opt_out_address(self) -> str:
+        """The address of the page on which anybody stops this business's texts (US-04, US-08)."""
+        return f"{settings.PUBLIC_URL}{reverse('opt_out_page', args=[self.slug])}"
+
 
 class Site(TenantOwned):
     """A place of a business, with its numbers and employees."""
@@ -64,16 +150,14 @@ class Site(TenantOwned):
     name = models.CharField(max_length=120)
     is_active = models.BooleanField(default=True)
 
+    objects: ClassVar = SiteQuerySet.as_manager()
+
     class Meta:
         ordering: ClassVar = ["name"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "name"], name="site_name_once")]
 
     def __str__(self) -> str:
         return self.name
-
-
-class UserQuerySet(TenantQuerySet):
-    """Employees, scoped like every row of a business."""
 
 
 class UserManager(DjangoUserManager.from_queryset(UserQuerySet)):  # type: ignore[misc]
@@ -99,6 +183,8 @@ class User(AbstractUser):
     site = models.ForeignKey(Site, null=True, blank=True, on_delete=models.PROTECT, related_name="users")
     role = models.CharField(max_length=24, choices=Role.choices, default=Role.EMPLOYEE)
     is_staff = models.BooleanField("may log in", default=True)
+    # Raised by one, every open session of the person ends.
+    log_in_round = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar = UserManager()
 
@@ -124,6 +210,12 @@ class User(AbstractUser):
         """The name shown to others and kept in history."""
         return self.get_full_name() or self.username
 
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What a session holds of a person: it ends with the password, and with the round of log-ins."""
+        round_ = f"{self.log_in_round}" if self.log_in_round else ""
+        own: str = super()._get_session_auth_hash(secret)  # type: ignore[misc]
+        return own + round_
+
 
 class ProviderAccount(TenantOwned):
     """A connection to an SMS provider; its token names it in the webhook address."""
@@ -132,6 +224,16 @@ class ProviderAccount(TenantOwned):
     name = models.CharField(max_length=120)
     token = models.CharField(max_length=64, unique=True, editable=False)
     encrypted_settings = models.TextField(blank=True, editable=False)
+    # Who answers STOP, START and HELP, by kind of company number: "us" or "provider". What is not named is decided by
+    # what is known of the provider.
+    answered_by = models.JSONField(default=dict, blank=True, editable=False)
+    writes_opt_outs = models.BooleanField(
+        "write our opt-outs to the provider's own list",
+        default=False,
+        help_text="Once a day, after both lists were compared. The provider then refuses those texts as well.",
+    )
+    # Whoever runs the installation may point a connection into a private network, by the command alone.
+    private_allowed = models.BooleanField(default=False, editable=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -179,7 +281,14 @@ class SenderNumber(TenantOwned):
         verbose_name="provider connection",
     )
     users = models.ManyToManyField(User, blank=True, related_name="numbers", verbose_name="employees who send from it")
+    is_public = models.BooleanField(
+        "advertised to the public",
+        default=False,
+        help_text="A person's first text to it counts as their consent to be texted from it.",
+    )
     is_active = models.BooleanField(default=True)
+
+    objects: ClassVar = NumberQuerySet.as_manager()
 
     class Meta:
         verbose_name = "company number"
@@ -197,7 +306,7 @@ class ApiKey(TenantOwned):
         READ = "read", "Read"
         CHECK = "check", "Check numbers"
         SEND = "send", "Send texts"
-        WRITE = "write", "Record opt-outs"
+        WRITE = "write", "Record opt-outs and consents"
         LIFT = "lift", "Opt people back in, with evidence"
         EMERGENCY = "emergency", "Send emergency texts"
 

@@ -103,6 +103,12 @@ def read_party(raw: str, region: str) -> str:
     return next(in_service, readings[0] if readings else text[:LONGEST_PARTY])
 
 
+def add_plus(digits: str) -> str:
+    """A number that a gateway writes without its “+”, as E.164. Short codes and names stay as they are."""
+    text = digits.strip()
+    return f"+{text}" if text.isascii() and text.isdigit() and not SHORT_CODE.fullmatch(text) else text
+
+
 def _readings(text: str, region: str) -> Iterator[str]:
     embedded = E164.search(text)
     digits = re.sub(r"\D", "", text).removeprefix("00")
@@ -120,9 +126,42 @@ def kind_of(number: str) -> NumberKind:
     return NumberKind.SHORT_CODE if number.isdigit() else NumberKind.ALPHANUMERIC
 
 
+def example_of(region: str) -> str:
+    """A number of a country as people there write it down for abroad, to show how one looks."""
+    example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    if example is None:
+        return "+1 202-555-0123"
+    return str(phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
+
+
+@lru_cache(maxsize=1)
+def countries() -> list[tuple[str, str]]:
+    """Every country whose numbers can be read, with its name in English, by name."""
+    from phonenumbers.geodata.locale import LOCALE_DATA  # large, and for one page alone
+
+    def name_of(code: str) -> str:
+        names = LOCALE_DATA.get(code, {})
+        name = str(names.get("en", code))
+        return str(names[name[1:]]) if name.startswith("*") else name  # “*aa”: as in that language
+
+    listed = [
+        (code, f"{name_of(code)} (+{phonenumbers.country_code_for_region(code)})")
+        for code in phonenumbers.SUPPORTED_REGIONS
+    ]
+    return sorted(listed, key=lambda country: country[1])
+
+
 def is_country(code: str) -> bool:
     """Whether numbers of this country (ISO 3166, two capital letters) can be read."""
     return code in phonenumbers.SUPPORTED_REGIONS
+
+
+def country_of(number: str) -> str:
+    """The country of an E.164 number (ISO 3166), by its area code where several share +1; "" where none is known."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(number)) or ""
+    except phonenumbers.NumberParseException:
+        return ""
 
 
 def in_north_america(number: str) -> bool:

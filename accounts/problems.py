@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.db import DataError, IntegrityError
 from django.db import Error as AnyDatabaseError
 from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.views import defaults
@@ -55,6 +56,8 @@ def _as_api_error(error: Exception) -> APIException | None:
             return NotFound()
         case DjangoPermissionDenied():
             return PermissionDenied()
+        case IntegrityError() | DataError():  # the database answered: what was asked of it is our mistake
+            return None
         case AnyDatabaseError():
             log.error("api_database_failed", exc_info=error)
             return Problem(503, "state_unavailable", "The database can't be reached, so nothing was decided or sent.")

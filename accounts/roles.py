@@ -21,33 +21,69 @@ def _edits(app: str, *models_: str) -> frozenset[str]:
 
 
 _LISTS = _views("compliance", "recipient", "optout", "evidence", "consent", "reviewitem")
-_MESSAGES = _views("messaging", "conversation", "inboundmessage", "outboundmessage", "campaign")
+_THREADS = _views("messaging", "conversation", "inboundmessage", "outboundmessage", "outsidetext")
+_MESSAGES = _THREADS | _views("messaging", "campaign", "numbertrouble")
 _COMPANY = _views("accounts", "site", "user", "sendernumber")
 _OPERATIONS = _views("messaging", "webhookdelivery") | _views("accounts", "tenant", "provideraccount", "apikey")
-_DECIDE = frozenset({"compliance.record_optout", "compliance.lift_optout", "compliance.answer_reviewitem"})
+_OVERSIGHT = _views("accounts", "accessrecord")
+_LOG_INS = _views("accounts", "login")
+_RECORD = frozenset({"compliance.record_optout", "compliance.record_consent"})
+_DECIDE = _RECORD | {"compliance.lift_optout", "compliance.answer_reviewitem"}
+_PROVIDERS_LISTS = _views("messaging", "reconciliation", "difference")
+_WATCH = _PROVIDERS_LISTS | {"messaging.compare_reconciliation", "messaging.settle_outsidetext"}
+_IN_AND_OUT = _views("compliance", "optoutimport", "optoutexport", "cleanedlist", "exportschedule")
+_MOVE_LISTS = (
+    _IN_AND_OUT
+    | _edits("compliance", "exportschedule")
+    | {"compliance.import_optout", "compliance.export_optout", "compliance.clean_list"}
+)
+_OWN_WORDS = ("keyword", "replytemplate")
+_WORDING = _edits("compliance", *_OWN_WORDS)
+_SHARE = frozenset({"compliance.share_savedfilter"})
+_PACK = frozenset({"compliance.make_evidencepack"})
 _SEND = frozenset({"messaging.send_outboundmessage"})
 
 ROLE_PERMISSIONS: dict[str, frozenset[str]] = {
     Role.PLATFORM_OPERATOR: frozenset(),  # a superuser: everything
     Role.TENANT_ADMIN: _LISTS
+    | _OVERSIGHT
+    | _LOG_INS
+    | _MOVE_LISTS
+    | _WATCH
     | _MESSAGES
     | _OPERATIONS
     | _DECIDE
+    | _WORDING
     | _SEND
+    | _SHARE
+    | _PACK
     | {"messaging.retry_webhookdelivery", "messaging.send_emergency", "accounts.change_tenant"}
-    | _edits("accounts", "site", "user", "sendernumber", "apikey")
+    | _edits("accounts", "site", "user", "sendernumber", "apikey", "provideraccount")
     | _edits("messaging", "campaign"),
     Role.COMPLIANCE_OFFICER: _LISTS
+    | _OVERSIGHT
+    | _MOVE_LISTS
+    | _WATCH
     | _MESSAGES
     | _COMPANY
     | _DECIDE
+    | _WORDING
     | _SEND
+    | _SHARE
+    | _PACK
     | _views("messaging", "webhookdelivery")
+    | _views("accounts", "provideraccount")
     | {"messaging.retry_webhookdelivery"},
-    Role.SITE_MANAGER: _LISTS | _MESSAGES | _COMPANY | _SEND | {"compliance.record_optout"},
-    Role.EMPLOYEE: _views("compliance", "optout")
-    | _views("messaging", "conversation", "inboundmessage", "outboundmessage")
-    | _SEND
-    | {"compliance.record_optout"},
-    Role.AUDITOR: _LISTS | _MESSAGES | _COMPANY | _OPERATIONS,
+    Role.SITE_MANAGER: _LISTS | _MESSAGES | _COMPANY | _SEND | _RECORD,
+    Role.EMPLOYEE: _views("compliance", "optout", "consent") | _THREADS | _SEND | _RECORD,
+    Role.AUDITOR: _LISTS
+    | _OVERSIGHT
+    | _LOG_INS
+    | _MESSAGES
+    | _COMPANY
+    | _OPERATIONS
+    | _PROVIDERS_LISTS
+    | _PACK
+    | _views("compliance", *_OWN_WORDS)
+    | _IN_AND_OUT,
 }
