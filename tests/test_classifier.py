@@ -1,7 +1,6 @@
 """What a reply asks for: US-01, US-02, CT-02 to CT-04, CT-08, CT-11, CA-05, NET-01, NET-20, LIT-03, LIT-04, LIT-14."""
 
 import csv
-import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 from compliance import keywords
 from compliance.classifier import Classification, Intent, classify
+from tests.processor_time import runs_within
 
 DATA = Path(__file__).parent / "data"
 GATHERED = DATA / "replies_gathered.csv"
@@ -245,8 +245,8 @@ def test_ordinary_replies_of_any_language_opt_nobody_out(hint: str) -> None:
     assert [text for text in ordinary if intent(text, hint) is Intent.OPT_OUT] == []
 
 
-OPT_OUT_WORDS = sorted({word for word, entry in keywords.load().words.items() if entry.intent == "opt_out"})
-ALL_WORDS = sorted(word for word, entry in keywords.load().words.items() if entry.intent != "unclear")
+OPT_OUT_WORDS = sorted({word for word, entry in keywords.load().words["en"].items() if entry.intent == "opt_out"})
+ALL_WORDS = sorted(word for word, entry in keywords.load().words["en"].items() if entry.intent != "unclear")
 INVISIBLE = ["", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u0336", "\u0301", "\ufe0f", "\u202a"]
 AROUND = [
     "",
@@ -280,7 +280,11 @@ def decorated(draw: st.DrawFn, words: list[str]) -> tuple[str, str]:
     """A listed word as people, phones and filters write it."""
     word = draw(st.sampled_from(words))
     letters = [
-        draw(st.sampled_from([char, char.upper(), chr(ord(char) + 0xFEE0) if char.isalnum() else char]))
+        draw(
+            st.sampled_from(
+                [char, char.upper(), chr(ord(char) + 0xFEE0) if char.isascii() and char.isalnum() else char]
+            )
+        )
         for char in word
     ]
     hidden = "".join(letter + draw(st.sampled_from(INVISIBLE)) for letter in letters)
@@ -307,7 +311,13 @@ def test_a4_no_quote_in_a_reaction_ever_opts_out(lead: str, text: str, case: tup
 @given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz ", min_size=1))
 def test_only_listed_words_and_fillers_opt_out(text: str) -> None:
     found = classify(text)
-    assert found.intent is not Intent.OPT_OUT or found.rule.split(".")[1] in {"keyword", "filler", "footer"}
+    assert found.intent is not Intent.OPT_OUT or found.rule.split(".")[1] in {
+        "keyword",
+        "filler",
+        "footer",
+        "typo",
+        "phrase",
+    }
 
 
 LONG = 100_000
@@ -342,15 +352,13 @@ LONG = 100_000
 )
 def test_time_is_linear_in_the_length_of_the_text(piece: str) -> None:
     text = (piece * LONG)[:LONG]
-    started = time.process_time()
-    classify(text)
-    assert time.process_time() - started < 1.0
+    assert runs_within(1.0, lambda: classify(text))
 
 
 def test_every_rule_names_its_sources() -> None:
     lexicon = keywords.load()
     entries: list[keywords.Entry | keywords.Phrase] = [
-        *lexicon.words.values(),
+        *(entry for words in lexicon.words.values() for entry in words.values()),
         *lexicon.emoji.values(),
         *lexicon.phrases,
     ]
