@@ -10,32 +10,26 @@ from django.conf import settings as project
 from messaging.providers import generic_json
 from messaging.providers.base import (
     HandedOver,
-    InboundText,
     NotTaken,
     OutgoingText,
     Proof,
     Provider,
     RawWebhook,
+    Reading,
     Rejected,
-    StatusUpdate,
-    Unreadable,
 )
 
 
 class Simulator(Provider):
     slug: ClassVar[str] = "simulator"
-    label: ClassVar[str] = "Simulator"
 
     def verify(self, raw: RawWebhook, settings: Mapping[str, Any]) -> Proof:
         if not project.SIMULATOR:
             raise Rejected("The simulator is switched off.")
         return Proof.NONE
 
-    def read_inbound(self, raw: RawWebhook) -> list[InboundText | Unreadable]:
-        return generic_json.read_inbound(raw)
-
-    def read_status(self, raw: RawWebhook) -> list[StatusUpdate]:
-        return generic_json.read_status(raw)
+    def read(self, raw: RawWebhook, settings: Mapping[str, Any]) -> Reading:
+        return generic_json.read(raw)
 
     def send(self, text: OutgoingText, settings: Mapping[str, Any]) -> HandedOver:
         time.sleep(project.SIMULATOR_LATENCY_MS / 1000)
