@@ -5,15 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from compliance.models import Evidence, OptOut
-from compliance.sentences import reach
+from compliance.sentences import CHANGE_COLOURS, reach, text_before
 
 AT_MOST = 200
-COLOURS = {
-    OptOut.Action.OPTED_OUT: "red",
-    OptOut.Action.REPEATED: "orange",
-    OptOut.Action.SUPERSEDED: "grey",
-    OptOut.Action.LIFTED: "green",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +38,7 @@ def timeline_of(row: OptOut) -> list[Entry]:
 def _entry(change: Any, proof: Evidence | None) -> Entry:
     return Entry(
         title=change.get_action_display(),
-        colour=COLOURS.get(change.action, "grey"),
+        colour=CHANGE_COLOURS.get(change.action, "grey"),
         at=change.history_date,
         by=change.actor_name or change.get_actor_kind_display(),
         by_kind=change.get_actor_kind_display(),
@@ -54,13 +48,5 @@ def _entry(change: Any, proof: Evidence | None) -> Entry:
         words=proof.words if proof else "",
         said_at=proof.occurred_at if proof else None,
         digest=change.evidence_digest,
-        before=_before(change),
+        before=text_before(change),
     )
-
-
-def _before(change: Any) -> str:
-    """The text that came before, with its campaign and employee, where the change began a new opt-out."""
-    if change.action != OptOut.Action.OPTED_OUT or not change.preceding_id:
-        return ""
-    parts = [change.preceding_campaign and f"campaign {change.preceding_campaign}", change.preceding_user]
-    return ", ".join(part for part in parts if part)

@@ -3,24 +3,37 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from accounts.admin_base import READS, PageAdmin, address_of, person_of
-from accounts.admin_filters import CompanyNumberFilter, DayFilter, OneOf
-from accounts.admin_words import choice_label, moment, number, quote, search_numbers, two_lines
+from accounts.admin_base import READS, PageAdmin, SearchedByNumber, address_of, person_of, require
+from accounts.admin_words import choice_label, moment, number, quote, two_lines
 from accounts.models import User
 from compliance import opt_outs
-from compliance.admin.forms import OptBackInForm, OptOutForm
+from compliance.admin.bulk_opt_out import WithBulkOptOut
+from compliance.admin.forms import OptBackInForm, OptOutForm, UndoForm
 from compliance.admin.history import timeline_of
+from compliance.admin.list_filters import (
+    CampaignFilter,
+    ChangedDayFilter,
+    HowFilter,
+    LanguageFilter,
+    OptedOutDayFilter,
+    PrecedingEmployeeFilter,
+    StateFilter,
+    TextedNumberFilter,
+    TextedSiteFilter,
+    WhoAskedFilter,
+)
+from compliance.admin.saved_filters import WithSavedFilters
 from compliance.evidence import Proof
+from compliance.languages import language_name
 from compliance.models import ActorKind, OptOut
-from compliance.sentences import reach, state_sentence
+from compliance.sentences import reach
+from compliance.standing import sentence_of
 
 COLOURS: dict[str, str] = {OptOut.Status.ACTIVE: "red", OptOut.Status.LIFTED: "green"}
 RECORD, LIFT = "compliance.record_optout", "compliance.lift_optout"
@@ -31,60 +44,36 @@ SAID = {
 }
 
 
-class TextedNumberFilter(CompanyNumberFilter):
-    """The number that is closed, or that was texted to close all."""
-
-    fields = ("sender", "texted")
-
-
-class CampaignFilter(OneOf):
-    """By the campaign of the text that came before."""
-
-    title = "campaign"
-    parameter_name = "campaign"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(pk), name) for pk, name in campaigns_named(person_of(request))]
-
-    def condition(self, value: str) -> Q:
-        return Q(preceding_campaign_id=value)
-
-
-def campaigns_named(person: User) -> list[tuple[int, str]]:
-    """Campaigns that opt-outs name. The names stand in the rows themselves, so no other table is asked."""
-    rows = OptOut.objects.visible_to(person).exclude(preceding_campaign_id=None)
-    return list(
-        rows.order_by("preceding_campaign").values_list("preceding_campaign_id", "preceding_campaign").distinct()[:500]
-    )
-
-
 @admin.register(OptOut)
-class OptOutAdmin(PageAdmin):
+class OptOutAdmin(SearchedByNumber, WithSavedFilters, WithBulkOptOut, PageAdmin):
     page_template = "admin/compliance/optout/page.html"
     change_list_template = "admin/compliance/optout/list.html"
-    list_display = ("shown_number", "state", "shown_scope", "asked", "changed_by", "before", "opted_out")
+    list_display = ("shown_number", "state", "shown_scope", "asked", "who", "before", "texted_to")
     list_select_related = ("recipient", "evidence")
     ordering = ("-changed_at", "-id")
-    search_fields = ("recipient__number",)
-    search_help_text = "A number in any format, or its last digits"
     list_filter = (
-        ("status", ChoicesDropdownFilter),
-        ("source", ChoicesDropdownFilter),
-        ("requested_by", ChoicesDropdownFilter),
+        ("status", StateFilter),
+        ("source", HowFilter),
+        ("requested_by", WhoAskedFilter),
+        TextedSiteFilter,
         TextedNumberFilter,
+        PrecedingEmployeeFilter,
         CampaignFilter,
-        ("opted_out_at", DayFilter),
+        LanguageFilter,
+        ("opted_out_at", OptedOutDayFilter),
+        ("changed_at", ChangedDayFilter),
     )
+    list_filter_sheet = True
     empty_title = "Nobody is opted out"
     empty_text = "Opt-outs that arrive by text appear here by themselves. What comes by phone or e-mail, enter above."
 
-    @admin.display(description="recipient")
-    def shown_number(self, row: OptOut) -> SafeString:
-        return number(row.recipient.number)
+    class Media:
+        js = ("optout/list_keys.js",)
 
-    @admin.display(description="state")
+    @admin.display(description="state, since")
     def state(self, row: OptOut) -> SafeString:
-        return choice_label(row.get_status_display(), row.status, COLOURS)
+        since = row.opted_out_at if row.is_active else row.lifted_at
+        return two_lines(choice_label(row.get_status_display(), row.status, COLOURS), moment(since))
 
     @admin.display(description="for")
     def shown_scope(self, row: OptOut) -> str:
@@ -95,43 +84,48 @@ class OptOutAdmin(PageAdmin):
         words = quote(row.evidence.words, 40) if row.evidence.words else ""
         return two_lines(row.evidence.get_way_display(), words)
 
-    @admin.display(description="changed by")
-    def changed_by(self, row: OptOut) -> str:
-        return row.actor_name or row.get_actor_kind_display()
+    @admin.display(description="who")
+    def who(self, row: OptOut) -> SafeString:
+        changed_by = row.actor_name or row.get_actor_kind_display()
+        asked_by = row.get_requested_by_display()
+        return two_lines(asked_by, "" if changed_by == asked_by else f"entered by {changed_by}")
 
     @admin.display(description="text before")
     def before(self, row: OptOut) -> SafeString:
         return two_lines(row.preceding_campaign, row.preceding_user)
 
-    @admin.display(description="opted out at")
-    def opted_out(self, row: OptOut) -> SafeString:
-        return moment(row.opted_out_at)
+    @admin.display(description="texted to, language")
+    def texted_to(self, row: OptOut) -> SafeString:
+        return two_lines(number(row.texted) if row.texted else "", language_name(row.language) if row.language else "")
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Whoever asks for days of opting out reads them in that order, which is also the one that an index has."""
+        by_day = any(request.GET.get(f"opted_out_at_{end}") for end in ("from", "to"))
+        return ("-opted_out_at", "-id") if by_day else self.ordering
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("recipient", "evidence")
-
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        if not search_term.strip():
-            return queryset, False
-        return search_numbers(queryset, search_term, person_of(request), "recipient__"), False
 
     def get_urls(self) -> list[Any]:
         own = [
             self.door("opt-out/", self.opt_out_view, "opt_out"),
             self.door("<int:object_id>/opt-back-in/", self.opt_back_in_view, "opt_back_in"),
+            self.door("<int:object_id>/undo/", self.undo_view, "undo"),
         ]
         return [*own, *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        buttons = {"may_record": person_of(request).has_perm(RECORD)}
+        person = person_of(request)
+        buttons = {"may_record": person.has_perm(RECORD), "may_import": person.has_perm("compliance.import_optout")}
         return super().changelist_view(request, {**buttons, **(extra_context or {})})
 
     def page_context(self, request: HttpRequest, row: OptOut) -> dict[str, Any]:
         return {
-            "sentence": state_sentence(row, row.evidence.words),
+            "sentence": sentence_of(row),
             "recipient_address": address_of(row.recipient, request),
             "timeline": timeline_of(row)[:5],
             "may_lift": row.is_active and person_of(request).has_perm(LIFT),
+            "may_undo": person_of(request).has_perm(LIFT) and opt_outs.can_undo(row),
             "colour": COLOURS[row.status],
             "reach": reach(row.scope, row.sender),
         }
@@ -140,7 +134,7 @@ class OptOutAdmin(PageAdmin):
         if request.method not in READS:
             return HttpResponseNotAllowed(READS)
         row = self.find(request, object_id)
-        context = {"original": row, "timeline": timeline_of(row), "sentence": state_sentence(row, row.evidence.words)}
+        context = {"original": row, "timeline": timeline_of(row), "sentence": sentence_of(row)}
         return self.show(request, "admin/compliance/optout/history.html", context)
 
     def opt_out_view(self, request: HttpRequest) -> HttpResponse:
@@ -162,15 +156,19 @@ class OptOutAdmin(PageAdmin):
         if request.method == "POST" and form.is_valid() and lift(row, form, person_of(request)):
             messages.success(request, f"{row.recipient} is opted back in for {reach(row.scope, row.sender)}.")
             return self.go_to("change", row.pk)
-        sentence = state_sentence(row, row.evidence.words)
+        sentence = sentence_of(row)
         context = {"form": form, "original": row, "sentence": sentence, "title": "Opt back in"}
         return self.show(request, "admin/compliance/optout/opt_back_in.html", context)
 
-
-def require(request: HttpRequest, permission: str) -> None:
-    """403 where the role may not."""
-    if not person_of(request).has_perm(permission):
-        raise PermissionDenied
+    def undo_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        require(request, LIFT)
+        row = self.find(request, str(object_id))
+        form = UndoForm(person_of(request), request.POST or None)
+        if request.method == "POST" and form.is_valid() and undo(row, form, person_of(request)):
+            messages.success(request, f"Undone: {row.recipient} did not opt out with this text.")
+            return self.go_to("change", row.pk)
+        context = {"form": form, "original": row, "can_undo": opt_outs.can_undo(row), "title": "It was no opt-out"}
+        return self.show(request, "admin/compliance/optout/undo.html", context)
 
 
 def actor_of(person: User) -> opt_outs.Actor:
@@ -186,7 +184,7 @@ def record(form: OptOutForm, person: User) -> opt_outs.OptedOut:
     """Record what a checked form says."""
     said, now = form.cleaned_data, timezone.now()
     assert form.tenant is not None  # noqa: S101 - the form is valid
-    proof = Proof(said["source"], said["words"], said["at"], {"entered_by": person.pk})
+    proof = Proof(said["source"], said["words"], said["at"], form.details)
     request = opt_outs.Request(
         proof=proof,
         scope=said["scope"],
@@ -206,6 +204,18 @@ def lift(row: OptOut, form: OptBackInForm, person: User) -> bool:
     try:
         with transaction.atomic():
             opt_outs.lift(row, proof, said["reason"], actor_of(person), timezone.now())
+    except opt_outs.LiftRefused as refusal:
+        form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
+        return False
+    return True
+
+
+def undo(row: OptOut, form: UndoForm, person: User) -> bool:
+    """Undo an opt-out that was none; a refusal becomes an error of the form."""
+    said = form.cleaned_data
+    try:
+        with transaction.atomic():
+            opt_outs.undo(row, said["reason"], said["approver"], actor_of(person), timezone.now())
     except opt_outs.LiftRefused as refusal:
         form.add_error(refusal.field if refusal.field in form.fields else None, str(refusal))
         return False

@@ -1,29 +1,61 @@
-"""Recipients: what stands for a number, and everything that leads there."""
+"""Recipients: what stands for a number, and everything that led there."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import PageAdmin, person_of
-from accounts.admin_words import label, moment, number, search_numbers
+from accounts.access import AN_HOUR, record_access
+from accounts.admin_base import PageAdmin, SearchedByNumber, person_of, require
+from accounts.admin_filters import BUSINESS
+from accounts.admin_words import label, moment, number
+from accounts.models import AccessRecord, OptOutScope
+from compliance.admin.bulk_opt_out import RECORD, BulkOptOutForm
+from compliance.admin.forms import PackForm
 from compliance.admin.reviews import due_label
-from compliance.models import Consent, OptOut, Recipient, ReviewItem
-from compliance.sentences import reach, state_sentence
+from compliance.evidence_pack import make_pack
+from compliance.models import EvidencePack, OptOut, Recipient, ReviewItem
+from compliance.sentences import reach
+from compliance.standing import standings_of
+from compliance.timeline import Kind, read_timeline
 
 AT_MOST = 50
+PACK = "compliance.make_evidencepack"
 
 
 @admin.register(Recipient)
-class RecipientAdmin(PageAdmin):
+class RecipientAdmin(SearchedByNumber, PageAdmin):
     page_template = "admin/compliance/recipient/page.html"
     list_display = ("shown_number", "state", "seen")
-    ordering = ("-id",)
     search_fields = ("number",)
-    search_help_text = "A number in any format, or its last digits"
+    change_list_template = "admin/compliance/recipient/list.html"
+    actions = ("opt_out_ticked",)  # type: ignore[assignment]
+    list_disable_select_all = True
     empty_title = "No recipients yet"
     empty_text = "Everybody whom you text, or who texts you, appears here by themselves."
+
+    class Media:
+        js = ("optout/list_keys.js",)
+
+    @admin.action(description="Opt out the ticked numbers", permissions=["record"])
+    def opt_out_ticked(self, request: HttpRequest, ticked: QuerySet[Any]) -> HttpResponse | None:
+        """The form with the ticked numbers in it: nothing is recorded before a reason is given."""
+        rows = list(ticked[: self.list_per_page])
+        if len({row.tenant_id for row in rows}) != 1:
+            messages.error(request, "Tick numbers of one business at a time.")
+            return None
+        lines = "\n".join(sorted(row.number for row in rows))
+        form = BulkOptOutForm(person_of(request), initial={"numbers": lines, "business": rows[0].tenant_id})
+        context = {"form": form, "title": "Opt out many", "action": reverse("admin:compliance_optout_opt_out_many")}
+        return self.show(request, "admin/compliance/optout/opt_out_many.html", context)
+
+    def has_record_permission(self, request: HttpRequest) -> bool:
+        return person_of(request).has_perm(RECORD)
 
     @admin.display(description="number")
     def shown_number(self, row: Recipient) -> SafeString:
@@ -37,44 +69,77 @@ class RecipientAdmin(PageAdmin):
     def seen(self, row: Recipient) -> SafeString:
         return moment(row.seen_at)
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("opt_outs", "review_items")
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """The newest first. Of one business not by key: the database would walk the key past all others' rows."""
+        of_one = person_of(request).tenant_id or request.GET.get(BUSINESS)
+        return ("-created_at", "-id") if of_one else ("-id",)
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        if not search_term.strip():
-            return queryset, False
-        return search_numbers(queryset, search_term, person_of(request)), False
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("tenant").prefetch_related("opt_outs", "review_items")
+
+    def get_urls(self) -> list[Any]:
+        return [
+            self.door("<int:object_id>/evidence-pack/", self.evidence_pack_view, "evidence_pack"),
+            *super().get_urls(),
+        ]
+
+    def evidence_pack_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        require(request, PACK)
+        row = self.find(request, str(object_id))
+        form = PackForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            pack = make_pack(row, person_of(request), form.cleaned_data["why"], timezone.now())
+            headers = {"Content-Disposition": f'attachment; filename="{pack.name}.zip"'}
+            return HttpResponse(pack.archive, content_type="application/zip", headers=headers)
+        made = EvidencePack.objects.visible_to(person_of(request)).filter(recipient=row).order_by("-made_at", "-pk")
+        context = {"form": form, "original": row, "made": made[:AT_MOST], "title": "Evidence pack"}
+        return self.show(request, "admin/compliance/recipient/evidence_pack.html", context)
 
     def page_context(self, request: HttpRequest, row: Recipient) -> dict[str, Any]:
-        rows = list(OptOut.objects.filter(recipient=row).select_related("evidence").order_by("-changed_at")[:AT_MOST])
-        items = list(
-            ReviewItem.objects.filter(recipient=row)
-            .select_related("evidence", "tenant")
-            .order_by("-asked_at")[:AT_MOST]
-        )
-        consents = Consent.objects.filter(recipient=row).select_related("evidence")[:AT_MOST]
+        person = person_of(request)
+        record_access(person, row.tenant_id, AccessRecord.What.RECIPIENT, row, once_within=AN_HOUR)
+        kind = request.GET.get("kind", "")
+        kind = kind if kind in Kind.values else ""
+        after = request.GET.get("after", "")
+        timeline = read_timeline(row, person, kind, after)
+        opt_outs, reviews = _opt_outs_of(request, row), _open_reviews_of(request, row)
         return {
-            "label": state_label(rows, items),
-            "sentences": sentences_of(rows, items),
-            "opt_outs": [(item, reach(item.scope, item.sender)) for item in rows],
-            "reviews": [(item, due_label(item)) for item in items],
-            "consents": [(item, reach(item.scope, item.sender)) for item in consents],
-            "may_record": person_of(request).has_perm("compliance.record_optout"),
+            "label": state_label(opt_outs, reviews),
+            "standings": standings_of(row),
+            "opt_outs": [(item, reach(item.scope, item.sender)) for item in opt_outs],
+            "reviews": [(item, due_label(item)) for item in reviews],
+            "timeline": timeline,
+            "kind": kind,
+            "kinds": Kind.choices,
+            "older": urlencode({"kind": kind, "after": timeline.older} if kind else {"after": timeline.older}),
+            "is_older_page": bool(after),
+            "may_record": person.has_perm(RECORD),
+            "may_pack": person.has_perm(PACK),
         }
+
+
+def _opt_outs_of(request: HttpRequest, row: Recipient) -> list[OptOut]:
+    person = person_of(request)
+    if not person.has_perm("compliance.view_optout"):
+        return []
+    return list(OptOut.objects.visible_to(person).filter(recipient=row).order_by("-changed_at", "-id")[:AT_MOST])
+
+
+def _open_reviews_of(request: HttpRequest, row: Recipient) -> list[ReviewItem]:
+    person = person_of(request)
+    if not person.has_perm("compliance.view_reviewitem"):
+        return []
+    rows = ReviewItem.objects.visible_to(person).filter(recipient=row, status=ReviewItem.Status.OPEN)
+    return list(rows.select_related("evidence", "tenant").order_by("due_at")[:AT_MOST])
 
 
 def state_label(rows: list[OptOut], items: list[ReviewItem]) -> SafeString:
     """What stands for a number, in a word."""
-    if any(row.is_active for row in rows):
+    active = [row for row in rows if row.is_active]
+    if any(row.scope == OptOutScope.TENANT for row in active):
         return label("Opted out", "red")
+    if active:
+        return label("Opted out for some numbers", "red")
     if any(item.is_hold for item in items):
         return label("Held for review", "orange")
     return label("May be texted", "green")
-
-
-def sentences_of(rows: list[OptOut], items: list[ReviewItem]) -> list[str]:
-    """What stands for a number, in sentences."""
-    said = [state_sentence(row, row.evidence.words) for row in rows if row.is_active]
-    held = [item for item in items if item.is_hold]
-    said += [f"“{item.evidence.words[:160]}” may be an opt-out; automatic texts wait for an answer." for item in held]
-    return said or ["Nobody has asked to stop. This number may be texted."]

@@ -5,19 +5,20 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 
-from accounts.admin_base import PageAdmin, address_of, person_of
+from accounts.admin_base import PageAdmin, SearchedByNumber, address_of, person_of, require
 from accounts.admin_filters import CompanyNumberFilter
-from accounts.admin_words import label, number, quote, search_numbers
+from accounts.admin_words import label, number, quote
 from accounts.models import User
 from accounts.phone import format_for_people
 from compliance import reviews
 from compliance.admin.forms import AnswerForm
-from compliance.admin.opt_outs import actor_of, require
+from compliance.admin.opt_outs import actor_of
 from compliance.models import OptOut, ReviewItem
 from compliance.sentences import due_words
 
@@ -63,13 +64,11 @@ class TextedFilter(CompanyNumberFilter):
 
 
 @admin.register(ReviewItem)
-class ReviewAdmin(PageAdmin):
+class ReviewAdmin(SearchedByNumber, PageAdmin):
     page_template = "admin/compliance/reviewitem/page.html"
     list_display = ("words", "why", "shown_number", "due", "texted_number", "state")
     list_select_related = ("recipient", "evidence", "tenant")
     list_filter = (OpenFilter, ("kind", ChoicesDropdownFilter), TextedFilter)
-    search_fields = ("recipient__number",)
-    search_help_text = "A number in any format, or its last digits"
     empty_title = "Nothing to review"
     empty_text = "Texts that may be an opt-out wait here for your answer. There are none at the moment."
 
@@ -79,11 +78,6 @@ class ReviewAdmin(PageAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("recipient", "evidence", "tenant")
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        if not search_term.strip():
-            return queryset, False
-        return search_numbers(queryset, search_term, person_of(request), "recipient__"), False
-
     @admin.display(description="text")
     def words(self, row: ReviewItem) -> SafeString:
         return quote(row.evidence.words)
@@ -91,10 +85,6 @@ class ReviewAdmin(PageAdmin):
     @admin.display(description="why")
     def why(self, row: ReviewItem) -> str:
         return row.reason
-
-    @admin.display(description="recipient")
-    def shown_number(self, row: ReviewItem) -> SafeString:
-        return number(row.recipient.number)
 
     @admin.display(description="due")
     def due(self, row: ReviewItem) -> SafeString:
@@ -109,7 +99,7 @@ class ReviewAdmin(PageAdmin):
         return label(row.get_status_display(), COLOURS[row.status])
 
     def get_urls(self) -> list[Any]:
-        return [self.door("<int:object_id>/answer/", self.answer_view, "answer"), *super().get_urls()]
+        return [self.door("<int:object_id>/answer/", require_POST(self.answer_view), "answer"), *super().get_urls()]
 
     def page_context(self, request: HttpRequest, row: ReviewItem) -> dict[str, Any]:
         may_answer = person_of(request).has_perm(ANSWER)
@@ -125,8 +115,6 @@ class ReviewAdmin(PageAdmin):
         }
 
     def answer_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
         row = self.find(request, str(object_id))
         require(request, ANSWER)
         form = AnswerForm(request.POST)
@@ -143,7 +131,16 @@ class ReviewAdmin(PageAdmin):
             messages.warning(request, str(error))
             return self.go_to("change", row.pk)
         messages.success(request, SAID[answer].format(number=format_for_people(row.recipient.number)))
-        return self.go_to("changelist")
+        following = self.find_next(request, row, wraps=answer != AnswerForm.LATER)
+        return self.go_to("change", following.pk) if following else self.go_to("changelist")
+
+    def find_next(self, request: HttpRequest, row: ReviewItem, *, wraps: bool) -> ReviewItem | None:
+        """The open review after this one, the oldest due date first. Who put one off is not shown it again at once."""
+        rows = self.get_queryset(request).filter(status=ReviewItem.Status.OPEN).exclude(pk=row.pk)
+        undated = Q(due_at=None)
+        later = Q(due_at__gt=row.due_at) | Q(due_at=row.due_at, pk__gt=row.pk) | undated if row.due_at else None
+        after: ReviewItem | None = rows.filter(later if later is not None else undated & Q(pk__gt=row.pk)).first()
+        return after or (rows.first() if wraps else None)
 
 
 def due_label(row: ReviewItem) -> SafeString:

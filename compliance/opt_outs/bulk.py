@@ -1,28 +1,31 @@
 """Opting out a list: the same rules as for one, on sets, with a history row for every change."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from django.db import transaction
 
 from accounts.models import OptOutScope, Tenant
-from compliance.evidence import Proof, build_evidence
-from compliance.models import Consent, Evidence, OptOut, Recipient
-from compliance.opt_outs.opting_out import is_earlier
-from compliance.opt_outs.writing import Actor, describe_change
+from compliance.actors import Actor
+from compliance.bulk_reads import among
+from compliance.evidence import Proof, seal
+from compliance.models import OptOut
+from compliance.opt_outs import staging
+from compliance.opt_outs.opting_out import is_earlier, opt_in_words
 
 
 class Listed(StrEnum):
-    """What became of one line of a list."""
+    """What becomes of one line of a list."""
 
     NEW = "new"
     ALREADY = "already"
     NEWER_OPT_IN = "newer_opt_in"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """One opt-out of a list. `number` is E.164; `sender` is "" for all company numbers."""
 
@@ -37,24 +40,57 @@ class Line:
     def scope(self) -> OptOutScope:
         return OptOutScope.NUMBER if self.sender else OptOutScope.TENANT
 
+    @property
+    def key(self) -> "Key":
+        return self.number, self.sender, str(self.requested_by)
 
-Key = tuple[int, str, str]  # recipient, company number or "", who asked
+    @property
+    def covering(self) -> tuple["Key", "Key"]:
+        """What makes this line one too many: the same, or the same for all company numbers."""
+        return (self.number, "", str(self.requested_by)), self.key
 
 
-_CHANGED_FIELDS = [field.name for field in OptOut._meta.concrete_fields if not field.primary_key]  # noqa: SLF001
+Key = tuple[str, str, str]  # recipient's number, company number or "", who asked
+
+
+class _Row(NamedTuple):
+    """An opt-out as it stands."""
+
+    id: int
+    is_active: bool
+    episode: int
+
+
+class _OptIn(NamedTuple):
+    """An opt-in of a person's own; it is older than nothing that was asked before `outdates`."""
+
+    outdates: datetime
+    scope: str
+    sender: str
 
 
 @dataclass(slots=True)
-class _Batch:
-    tenant: Tenant
-    actor: Actor
-    now: datetime
-    recipients: dict[str, Recipient]
-    standing: dict[Key, OptOut]
-    consents: dict[int, list[Consent]]
+class Scene:
+    """What is on record of the recipients of a batch."""
 
-    def key(self, line: Line, sender: str) -> Key:
-        return self.recipients[line.number].pk, sender, str(line.requested_by)
+    rows: dict[Key, _Row] = field(default_factory=dict)
+    opt_ins: dict[str, list[_OptIn]] = field(default_factory=dict)
+
+    def judge(self, line: Line) -> Listed:
+        """What becomes of a line. Lines before it are not looked at."""
+        if self.rows and any(key in self.rows and self.rows[key].is_active for key in line.covering):
+            return Listed.ALREADY
+        if self.opt_ins and line.requested_by == OptOut.RequestedBy.RECIPIENT and self._has_newer_opt_in(line):
+            return Listed.NEWER_OPT_IN
+        return Listed.NEW
+
+    def _has_newer_opt_in(self, line: Line) -> bool:
+        """Whether the person opted in later, for what this line would close."""
+        return any(
+            is_earlier(line.proof.occurred_at, opt_in.outdates)
+            and (opt_in.scope == OptOutScope.TENANT or (opt_in.sender == line.sender != ""))
+            for opt_in in self.opt_ins.get(line.number, ())
+        )
 
 
 @transaction.atomic
@@ -64,94 +100,67 @@ def record_many(tenant: Tenant, lines: Sequence[Line], actor: Actor, now: dateti
     Nobody is texted and nobody is opted back in. A line whose recipient is opted out already changes nothing, so
     that a list can be imported twice; one that is older than the person's own opt-in is reported and left.
     """
-    recipients = _lock_all(tenant, sorted({line.number for line in lines}), now)
-    ids = [recipient.pk for recipient in recipients.values()]
-    batch = _Batch(tenant, actor, now, recipients, _find_standing(ids), _find_consents(ids))
+    ids, stood = staging.lock_recipients(tenant.pk, {line.number for line in lines}, now)
+    scene = read_scene(tenant, stood)
     outcomes: list[Listed] = []
     fresh: dict[Key, Line] = {}
     for line in lines:
-        outcome = _judge(batch, line, fresh)
+        repeats = any(key in fresh for key in line.covering)
+        outcome = Listed.ALREADY if repeats else scene.judge(line)
         outcomes.append(outcome)
         if outcome == Listed.NEW:
-            fresh[batch.key(line, line.sender)] = line
-    _write(batch, list(fresh.values()))
+            fresh[line.key] = line
+    rows = [_stage(tenant.pk, ids[line.number], line, scene.rows.get(key)) for key, line in fresh.items()]
+    staging.write(rows, tenant.pk, actor, now)
     return outcomes
 
 
-def _lock_all(tenant: Tenant, numbers: list[str], now: datetime) -> dict[str, Recipient]:
-    """Make and lock every recipient, in the order of their numbers: two lists can't wait for each other."""
-    rows = [Recipient(tenant=tenant, number=number, created_at=now, seen_at=now) for number in numbers]
-    Recipient.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=["tenant", "number"], update_fields=["seen_at"]
-    )
-    return {row.number: row for row in rows}
+def foresee_many(tenant: Tenant, lines: Sequence[Line], is_first: Callable[[Line], bool]) -> list[Listed]:
+    """What would become of one batch of a list: nothing is locked, and nothing is written.
+
+    is_first: whether no line before this one, in batches before it too, asks for the same.
+    """
+    scene = read_scene(tenant, list({line.number for line in lines}))
+    outcomes = []
+    for line in lines:
+        outcome = scene.judge(line)
+        repeats = outcome == Listed.NEW and not is_first(line)
+        outcomes.append(Listed.ALREADY if repeats else outcome)
+    return outcomes
 
 
-def _find_standing(recipient_ids: list[int]) -> dict[Key, OptOut]:
-    rows = OptOut.objects.filter(recipient_id__in=recipient_ids)
-    return {(row.recipient_id, row.sender, row.requested_by): row for row in rows}
+def read_scene(tenant: Tenant, numbers: list[str]) -> Scene:
+    """What is on record of those numbers. Who is about to write has locked them first."""
+    scene = Scene()
+    if not numbers:
+        return scene
+    theirs = {"recipient__tenant": tenant, "recipient__number__in": among(numbers)}
+    rows = OptOut.objects.for_tenant(tenant).filter(**theirs)
+    for number, sender, requested_by, pk, status, episode in rows.values_list(
+        "recipient__number", "sender", "requested_by", "id", "status", "episode"
+    ):
+        scene.rows[number, sender, requested_by] = _Row(pk, status == OptOut.Status.ACTIVE, episode)
+    for number, *opt_in in (
+        opt_in_words().filter(**theirs).values_list("recipient__number", "outdates", "scope", "sender")
+    ):
+        scene.opt_ins.setdefault(number, []).append(_OptIn(*opt_in))
+    return scene
 
 
-def _find_consents(recipient_ids: list[int]) -> dict[int, list[Consent]]:
-    found: dict[int, list[Consent]] = {}
-    for consent in Consent.objects.filter(recipient_id__in=recipient_ids):
-        found.setdefault(consent.recipient_id, []).append(consent)
-    return found
-
-
-def _judge(batch: _Batch, line: Line, fresh: dict[Key, Line]) -> Listed:
-    for key in (batch.key(line, ""), batch.key(line, line.sender)):
-        row = batch.standing.get(key)
-        if key in fresh or (row is not None and row.is_active):
-            return Listed.ALREADY
-    if line.requested_by == OptOut.RequestedBy.RECIPIENT and _has_newer_opt_in(batch, line):
-        return Listed.NEWER_OPT_IN
-    return Listed.NEW
-
-
-def _has_newer_opt_in(batch: _Batch, line: Line) -> bool:
-    """Whether the person opted in later, for what this line would close."""
-    return any(
-        is_earlier(line.proof.occurred_at, consent.given_at)
-        and (consent.scope == OptOutScope.TENANT or (consent.sender == line.sender != ""))
-        for consent in batch.consents.get(batch.recipients[line.number].pk, [])
-    )
-
-
-def _write(batch: _Batch, lines: list[Line]) -> None:
-    """Evidence, rows and history, each in one statement a kind."""
-    evidence = [
-        build_evidence(batch.tenant.pk, batch.recipients[line.number].pk, line.proof, batch.now) for line in lines
-    ]
-    Evidence.objects.bulk_create(evidence)
-    rows = [_build_row(batch, line, proof) for line, proof in zip(lines, evidence, strict=True)]
-    new = [row for row in rows if row._state.adding]
-    reopened = [row for row in rows if not row._state.adding]
-    OptOut.writes.bulk_create(new)
-    if reopened:
-        OptOut.writes.bulk_update(reopened, _CHANGED_FIELDS)
-    OptOut.history.bulk_history_create(new, default_date=batch.now)
-    OptOut.history.bulk_history_create(reopened, update=True, default_date=batch.now)
-
-
-def _build_row(batch: _Batch, line: Line, evidence: Evidence) -> OptOut:
-    recipient = batch.recipients[line.number]
-    row = OptOut(
-        tenant=batch.tenant,
-        recipient=recipient,
-        scope=line.scope,
+def _stage(tenant_id: int, recipient_id: int, line: Line, standing: _Row | None) -> staging.Staged:
+    proof, details = line.proof, line.proof.details_as_json
+    return staging.Staged(
+        recipient_id=recipient_id,
+        scope=line.scope.value,
         sender=line.sender,
-        requested_by=line.requested_by,
-        status=OptOut.Status.ACTIVE,
-        source=line.proof.way,
+        requested_by=str(line.requested_by),
+        way=str(proof.way),
         reason=line.reason,
         language=line.language,
-        opted_out_at=line.proof.occurred_at,
-        asked_at=line.proof.occurred_at,
+        occurred_at=proof.occurred_at,
+        words=proof.words,
+        details=details,
+        digest=seal(tenant_id, recipient_id, proof.way, proof.words, proof.occurred_at, details),
+        episode=standing.episode + 1 if standing else 1,
+        standing_id=standing.id if standing else None,
     )
-    if standing := batch.standing.get(batch.key(line, line.sender)):
-        row.pk, row.episode = standing.pk, standing.episode + 1
-        row._state.adding = False
-    describe_change(row, OptOut.Action.OPTED_OUT, batch.actor, evidence, batch.now)
-    row._change_reason = line.reason  # type: ignore[attr-defined]
-    return row

@@ -9,15 +9,20 @@ from compliance.models import Recipient
 from compliance.state import RecipientState, read_state
 
 _UPSERT = PreparedInsert(Recipient, unique=["tenant", "number"], update=["seen_at"])
+_UPSERT_TEXTING = PreparedInsert(Recipient, unique=["tenant", "number"], update=["seen_at", "texted_at"])
 
 
-def lock_recipient(tenant_id: int, number: str, now: datetime) -> RecipientState:
+def lock_recipient(tenant_id: int, number: str, now: datetime, *, has_texted: bool = False) -> RecipientState:
     """Lock a recipient, making the row where it is missing, then read its state in a statement of its own.
 
+    has_texted: it is a text of theirs that has come, which the gate asks about where texts need consent.
     One upsert does both: its DO UPDATE locks a row that stands, and waits for whoever holds it.
     """
     assert connection.in_atomic_block, "a lock outside a transaction holds nothing"  # noqa: S101
-    _UPSERT.run(Recipient(tenant_id=tenant_id, number=number, created_at=now, seen_at=now))
+    row = Recipient(tenant_id=tenant_id, number=number, created_at=now, seen_at=now)
+    if has_texted:
+        row.texted_at = now
+    (_UPSERT_TEXTING if has_texted else _UPSERT).run(row)
     return read_state(tenant_id, number)
 
 

@@ -1,17 +1,17 @@
 """A recipient's own START: consent on record, and what it opens."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-
-from django.db.models.functions import Coalesce, Greatest
+from datetime import datetime
 
 from accounts.models import OptOutScope
-from compliance.evidence import Proof, keep_evidence
-from compliance.models import Consent, Evidence, OptOut, Recipient, ReviewItem
-from compliance.opt_outs.writing import RECIPIENT, Actor, write_change
+from compliance.actors import RECIPIENT, Actor
+from compliance.consents.writing import Given, keep_proof, was_confirmed_lately, write_consent
+from compliance.models import Consent, Evidence, OptOut, ReviewItem
+from compliance.opt_outs.opting_out import WHY_SILENT, Answer
+from compliance.opt_outs.writing import write_change
+from compliance.purposes import Purpose
+from compliance.reach import which_reach
 from compliance.state import Block, RecipientState, state_after
-
-CONFIRM_OPT_IN_EVERY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class OptedIn:
     """What an opt-in word did. `remaining` are the blocks that it could not lift, `state` is how it now stands."""
 
     state: RecipientState
+    consent: Consent
     lifted: tuple[OptOut, ...]
     remaining: tuple[Block, ...]
     too_old: bool
@@ -26,27 +27,35 @@ class OptedIn:
     why: str
 
 
-def record_opt_in(
-    state: RecipientState, proof: Proof, scope: OptOutScope | str, texted: str, now: datetime, *, can_answer: bool
-) -> OptedIn:
-    """Apply an opt-in word to a locked recipient.
+def record_opt_in(state: RecipientState, given: Given, texted: str, now: datetime, answer: Answer) -> OptedIn:
+    """Apply an opt-in word, or the keyword of a campaign, that a locked recipient texted: consent, and what it opens.
 
-    scope: how far it reaches; `number` opens the number that was texted and what that number's STOP closed.
-    can_answer: whether a confirmation could go out at all.
+    given: with `sender` where it is for one number; it opens the number that was texted and what that number's STOP
+    closed. answer: who can confirm it.
     An opt-in that is not newer than the newest opt-out it concerns is recorded and lifts nothing.
     """
-    evidence = keep_evidence(state.tenant_id, state.locked_id, proof, now)
-    theirs = [b for b in state.active if b.by_recipient and opens(scope, texted, b)]
-    newest = max((block.asked_at for block in theirs), default=None)
-    too_old = newest is not None and proof.occurred_at <= newest
-    lifted = () if too_old else tuple(lift_row(b, evidence, RECIPIENT, "Texted to opt back in.", now) for b in theirs)
+    evidence = keep_proof(state, given, now)
+    theirs = [b for b in state.active if b.by_recipient and opens(given.scope, texted, b)]
+    opened = find_opened(state, given, texted)
+    too_old = bool(theirs) and not opened
+    lifted = tuple(lift_row(block, evidence, RECIPIENT, "Texted to opt back in.", now) for block in opened)
     gone = {row.pk for row in lifted}
-    remaining = tuple(b for b in state.active if b.id not in gone and (b in theirs or b.covers(texted)))
+    left = [block for block in state.active if block.id not in gone]
+    reaching = which_reach(left, texted, Purpose.TRANSACTIONAL, state.number, now)
+    remaining = tuple(block for block in left if block in theirs or block in reaching)
     confirm, why = _decide_confirmation(state, too_old, remaining, now)
-    record_consent(state, evidence, scope, texted, now, asks_to_confirm=confirm and can_answer)
+    if confirm and answer in WHY_SILENT:
+        confirm, why = False, f"Opted in. {WHY_SILENT[answer]}"
+    consent = write_consent(state, given, evidence, RECIPIENT, now, reopens=True, asks_to_confirm=confirm)
     if not too_old:
-        state = release_holds(state, proof.occurred_at, scope, texted, "Recipient", now)
-    return OptedIn(state_after(state, lifted), lifted, remaining, too_old, confirm and can_answer, why)
+        state = release_holds(state, given.at, given.scope, texted, "Recipient", now)
+    return OptedIn(state_after(state, lifted), consent, lifted, remaining, too_old, confirm, why)
+
+
+def find_opened(state: RecipientState, given: Given, texted: str) -> list[Block]:
+    """What an opt-in word lifts: none where it is not newer than the newest opt-out that it concerns."""
+    theirs = [block for block in state.active if block.by_recipient and opens(given.scope, texted, block)]
+    return theirs if all(given.at > block.asked_at for block in theirs) else []
 
 
 def opens(scope: OptOutScope | str, texted: str, block: Block) -> bool:
@@ -62,32 +71,6 @@ def lift_row(block: Block, evidence: Evidence, actor: Actor, why: str, now: date
     row.status = OptOut.Status.LIFTED
     row.lifted_at = evidence.occurred_at
     return write_change(row, OptOut.Action.LIFTED, actor, evidence, why, now)
-
-
-def record_consent(
-    state: RecipientState,
-    evidence: Evidence,
-    scope: OptOutScope | str,
-    texted: str,
-    now: datetime,
-    asks_to_confirm: bool = False,
-) -> Consent:
-    """Keep a yes, and how new the newest one is: a late STOP is judged by it."""
-    given_at = evidence.occurred_at
-    Recipient.objects.filter(pk=state.locked_id).update(
-        opted_in_at=Greatest(Coalesce("opted_in_at", given_at), given_at)
-    )
-    return Consent.objects.create(
-        tenant_id=state.tenant_id,
-        recipient_id=state.locked_id,
-        scope=scope,
-        sender=texted if scope == OptOutScope.NUMBER else "",
-        way=evidence.way,
-        given_at=given_at,
-        evidence=evidence,
-        confirmation_asked_at=now if asks_to_confirm else None,
-        created_at=now,
-    )
 
 
 def release_holds(
@@ -117,7 +100,6 @@ def _decide_confirmation(
         return False, "It is older than the newest opt-out, so that one stands."
     if remaining:
         return False, "Wants texts again, but stays opted out by the business or for other numbers; a person was asked."
-    since = now - CONFIRM_OPT_IN_EVERY
-    if Consent.objects.filter(recipient_id=state.locked_id, confirmation_asked_at__gt=since).exists():
+    if was_confirmed_lately(state, now):
         return False, "Opted in; no second confirmation within 24 hours."
     return True, "Opted in, and confirmed."

@@ -3,23 +3,39 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Any
+
+from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 
 from accounts.models import OptOutScope
+from compliance.actors import Actor
 from compliance.evidence import Proof, keep_evidence
 from compliance.models import Consent, OptOut, ReviewItem, Source
-from compliance.opt_outs.writing import Actor, Preceding, set_preceding, write_change
+from compliance.opt_outs.writing import Preceding, set_preceding, write_change
 from compliance.state import Block, RecipientState
 
 SHORT_CODE_ANSWERS_AGAIN = timedelta(hours=24)  # CT-07
 
 
 class Answer(Enum):
-    """Who can answer a request to stop."""
+    """Who can answer a text."""
 
     OURS = "ours"
     SHORT_CODE = "short_code"  # ours, and after 24 hours again
     NETWORK = "network"  # the carrier or provider answers by itself (NET-01)
+    UNSURE = "unsure"  # nobody can tell whether the provider answers: silence, until the business decides
     NOBODY = "nobody"  # it did not come as a text, or from a number that we can't text from
+
+
+WHY_SILENT = {
+    Answer.NETWORK: "The provider or the network answers this word by itself (NET-01); ours would be one too many.",
+    Answer.UNSURE: (
+        "Nobody can tell whether the provider answers by itself, so nothing is sent; "
+        "who answers can be decided on the page of the provider connection."
+    ),
+    Answer.NOBODY: "No confirmation: it did not come as a text to a number that can answer.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +96,7 @@ def _find_row(state: RecipientState, request: Request) -> Block | None:
     """The row that a request belongs to: an active one that covers it already, else the one of its own key."""
     theirs = [block for block in state.blocks if block.requested_by == request.requested_by]
     for block in theirs:
-        if block.is_active and block.covers(request.sender if request.scope == OptOutScope.NUMBER else ""):
+        if block.is_active and block.says(request.scope, request.sender):
             return block
     return next((b for b in theirs if (b.scope, b.sender) == (request.scope, request.sender)), None)
 
@@ -143,13 +159,23 @@ def _latest(moment: datetime) -> datetime:
     return moment if moment.microsecond else moment.replace(microsecond=999_999)
 
 
+def opt_in_words() -> QuerySet[Any]:
+    """Consents that say by themselves that texts are welcome again; `outdates` is until when a request is older.
+
+    A YES is worth no more than its question was: a STOP in between has answered that one.
+    """
+    rows: QuerySet[Any] = Consent.objects.annotate(outdates=Coalesce("answers__asked_at", "given_at"))
+    return rows.filter(reopens=True)
+
+
 def _newer_opt_in(state: RecipientState, request: Request) -> datetime | None:
     """The person's opt-in that is newer than a late request and covers what it would close."""
     opted_in_at = state.opted_in_at
     late = opted_in_at is not None and is_earlier(request.asked_at, opted_in_at)
     if not late or request.requested_by != OptOut.RequestedBy.RECIPIENT:
         return None
-    newer = Consent.objects.filter(recipient_id=state.locked_id, given_at__gt=_latest(request.asked_at))
+    later = _latest(request.asked_at)
+    newer = opt_in_words().filter(recipient_id=state.locked_id, outdates__gt=later)
     if request.scope == OptOutScope.NUMBER:
         newer = newer.filter(scope=OptOutScope.TENANT) | newer.filter(sender=request.sender)
     else:
@@ -162,15 +188,15 @@ def _decide_confirmation(row: OptOut, action: OptOut.Action, request: Request, n
     if action == OptOut.Action.SUPERSEDED:
         return False, "It is older than the person's opt-in, which stands; recorded, and nothing is confirmed."
     if request.answer == Answer.NOBODY:
-        return False, "Opted out. No confirmation: it did not come as a text to a number that can answer."
+        return False, f"Opted out. {WHY_SILENT[request.answer]}"
     asked = row.confirmation_asked_at
     again = request.answer == Answer.SHORT_CODE and asked is not None and now - asked >= SHORT_CODE_ANSWERS_AGAIN
     if asked is not None and not again:
         return False, "Opted out already; recorded. This opt-out has had its one confirmation (US-10)."
     row.confirmation_asked_at, row.confirmation_claimed_at = now, None
-    if request.answer == Answer.NETWORK:
+    if silent := WHY_SILENT.get(request.answer):
         row.confirmation_claimed_at = now
-        return False, "Opted out. The network answers this word by itself (NET-01); ours would be one too many."
+        return False, f"Opted out. {silent}"
     return True, "Opted out, and answered with the one confirmation (US-10)."
 
 

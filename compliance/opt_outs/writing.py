@@ -5,24 +5,12 @@ from datetime import datetime
 from typing import Any, Self
 
 from accounts.prepared import PreparedInsert
-from compliance.models import ActorKind, Evidence, OptOut
+from compliance.actors import Actor
+from compliance.models import Evidence, OptOut
 
 History = OptOut.history.model
 _INSERT = PreparedInsert(OptOut)
 _INSERT_HISTORY = PreparedInsert(History)
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Who acts, as plain values that outlive the account."""
-
-    kind: ActorKind
-    id: str = ""
-    name: str = ""
-
-
-RECIPIENT = Actor(ActorKind.RECIPIENT, name="Recipient")
-SYSTEM = Actor(ActorKind.SYSTEM, name="System")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,73 @@
+"""What can become of a line, and the file that says it of every line."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from accounts.phone import is_e164
+from compliance.list_files import ESCAPED, RUNS_IN_A_SPREADSHEET
+from compliance.transfer.importing.staged import Entry
+
+HEADER = ("line", "recipient", "outcome", "why")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One thing that can become of a line. `letter` stands for it in ImportedBatch."""
+
+    key: str
+    letter: str
+    foreseen: str  # as the check says it
+    done: str  # as the result says it
+    colour: str
+    why: str = ""
+
+
+OUTCOMES = {
+    outcome.key: outcome
+    for outcome in (
+        Outcome("new", "n", "will be opted out", "opted out", "green"),
+        Outcome("already", "a", "opted out already", "opted out already", "grey", "Nothing changes."),
+        Outcome(
+            "newer_opt_in",
+            "o",
+            "opted in later",
+            "left: opted in later",
+            "blue",
+            "The person opted in after this date.",
+        ),
+        Outcome(
+            "would_opt_in", "w", "does not say opted out", "refused: an import never opts anyone back in", "orange"
+        ),
+        Outcome("invalid", "i", "can't be read", "invalid", "red"),
+    )
+}
+BY_LETTER = {outcome.letter: outcome for outcome in OUTCOMES.values()}
+NOT_YET = Outcome("", "", "", "not imported", "grey", "The import had not come to this line.")
+
+
+class _Lines:
+    """A file for csv.writer that hands back what was written."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def write_lines(entries: Iterable[tuple[Entry, Outcome]], *, foreseen: bool = False) -> Iterator[str]:
+    """The lines of a CSV file, one for each line of the list."""
+    row = csv.writer(_Lines()).writerow
+    for entry, outcome in entries:
+        said = outcome.foreseen if foreseen else outcome.done
+        yield str(row((entry.line, shown(entry), said, entry.problem or outcome.why)))
+
+
+def header_line() -> str:
+    return ",".join(HEADER) + "\r\n"
+
+
+def shown(entry: Entry) -> str:
+    """The recipient's number; what is none, as it was written, so that no spreadsheet runs it."""
+    if entry.listed is not None:
+        return entry.listed.number
+    runs = entry.written.startswith(RUNS_IN_A_SPREADSHEET) and not is_e164(entry.written)
+    return f"{ESCAPED}{entry.written}" if runs else entry.written

@@ -1,0 +1,124 @@
+"""Files of lists as rows: every way of separating, quoting and encoding; a broken row costs one line."""
+
+import csv
+import io
+import zipfile
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compliance.file_formats import BrokenRow, UnreadableFile, format_of
+from compliance.list_files import DAY_FIRST, MONTH_FIRST, guess_columns, parse_moment
+
+CELL = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029\ufeff"), max_size=8)
+
+
+def rows_of(content: bytes, name: str = "list.csv") -> list[tuple[int, list[str]]]:
+    return list(format_of(name).read(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_separators_encodings_and_line_ends(delimiter: str, encoding: str, end: str) -> None:
+    text = end.join([f"phone{delimiter}note", f"+12125550177{delimiter}über", ""])
+    assert rows_of(text.encode(encoding)) == [(1, ["phone", "note"]), (2, ["+12125550177", "über"])]
+
+
+@given(
+    rows=st.lists(
+        st.lists(CELL | st.sampled_from(['"', 'a"b', "x,y", "two\nlines"]), min_size=2, max_size=3), max_size=6
+    )
+)
+def test_what_csv_writes_is_read_again(rows: list[list[str]]) -> None:
+    to = io.StringIO()
+    csv.writer(to).writerows([["a,b", "c"], *rows])
+    read = [cells for _, cells in rows_of(b"a,b\n" + to.getvalue().encode())][2:]
+    assert read == [[cell.strip() for cell in row] for row in rows]
+
+
+def test_a_cell_of_several_lines_counts_them() -> None:
+    assert rows_of(b'a,b\n"x\ny",1\nz,2\n') == [(1, ["a", "b"]), (2, ["x\ny", "1"]), (4, ["z", "2"])]
+
+
+@pytest.mark.parametrize("filling", [0, 1, 3, 500])
+def test_a_quote_that_is_never_closed_costs_its_own_line(filling: int) -> None:
+    lines = [*(f"{n},x" for n in range(filling)), '9,"open', *(f"{n},y" for n in range(filling))]
+    rows = rows_of(("a,b\n" + "\n".join(lines)).encode())
+    assert len(rows) == len(lines) + 1
+    assert [number for number, cells in rows if isinstance(cells, BrokenRow)] == [filling + 2]
+    assert [number for number, _ in rows] == list(range(1, len(lines) + 2))
+
+
+def test_inches_within_a_cell_break_nothing() -> None:
+    assert rows_of(b'a,b\n1,5" pipe\n2,x\n')[1:] == [(2, ["1", '5" pipe']), (3, ["2", "x"])]
+
+
+def test_a_cell_longer_than_any_costs_its_own_line() -> None:
+    csv.field_size_limit(128 * 1024)  # the usual one; a command that reads longer texts raises it for its process
+    rows = rows_of(b'a,b\n1,"' + b"x" * 200_000 + b'"\n2,y\n')
+    assert isinstance(rows[1][1], BrokenRow)
+    assert rows[2] == (3, ["2", "y"])
+
+
+def test_a_file_without_line_ends_is_read_in_pieces() -> None:
+    rows = rows_of(b"x" * 2_500_000)
+    assert [len(cells[0]) for _, cells in rows] == [1024 * 1024, 1024 * 1024, 2_500_000 - 2 * 1024 * 1024]
+
+
+def test_control_characters_that_no_database_takes_are_left_out() -> None:
+    assert rows_of(b"a,b\n1\x00,\xff\n")[1] == (2, ["1", "ÿ"])
+
+
+def test_a_workbook_that_unpacks_without_end_is_refused(settings: object) -> None:
+    settings.UPLOAD_LIMIT_MB = 1  # type: ignore[attr-defined]
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * 9 * 1024 * 1024)
+    with pytest.raises(UnreadableFile, match="far too large"):
+        rows_of(raw.getvalue(), "list.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        (["Phone Number", "Opt-Out Date"], ["recipient", "opted_out_at"]),
+        (["Address", "Mobile"], ["address", "recipient"]),
+        (["phone", "phone", "Note"], ["recipient", "phone", "reason"]),
+        (["date", "date"], ["opted_out_at", "date"]),
+        (["Name", "Name"], ["name", ""]),
+    ],
+)
+def test_columns_are_known_by_their_headers(header: list[str], columns: list[str]) -> None:
+    assert guess_columns(header) == columns
+
+
+@pytest.mark.parametrize(
+    ("text", "dates", "moment"),
+    [
+        ("2026-01-02", MONTH_FIRST, datetime(2026, 1, 2)),  # noqa: DTZ001
+        ("3/4/2026", MONTH_FIRST, datetime(2026, 3, 4)),  # noqa: DTZ001
+        ("3/4/2026", DAY_FIRST, datetime(2026, 4, 3)),  # noqa: DTZ001
+        ("03.04.2026 15:30", DAY_FIRST, datetime(2026, 4, 3, 15, 30)),  # noqa: DTZ001
+        ("2026-01-02 03:04:05 UTC", MONTH_FIRST, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("Mon, 02 Jan 2023 10:00:00 +0000", MONTH_FIRST, datetime(2023, 1, 2, 10, tzinfo=UTC)),
+        ("Jan 2, 2023, 10:00 PM", MONTH_FIRST, datetime(2023, 1, 2, 22)),  # noqa: DTZ001
+        ("1697049600", MONTH_FIRST, datetime(2023, 10, 11, 18, 40, tzinfo=UTC)),
+        ("1697049600000", MONTH_FIRST, datetime(2023, 10, 11, 18, 40, tzinfo=UTC)),
+        ("12", MONTH_FIRST, None),
+        ("May", MONTH_FIRST, None),
+        ("10:30", MONTH_FIRST, None),
+        ("the other day", MONTH_FIRST, None),
+        ("99999999999999", MONTH_FIRST, None),
+    ],
+)
+def test_dates_in_any_usual_way_of_writing(text: str, dates: str, moment: datetime | None) -> None:
+    assert parse_moment(text, dates) == moment
+
+
+@given(text=st.text(max_size=30), dates=st.sampled_from([MONTH_FIRST, DAY_FIRST]))
+def test_no_text_breaks_the_reading_of_dates(text: str, dates: str) -> None:
+    moment = parse_moment(text, dates)
+    assert moment is None or isinstance(moment, datetime)
