@@ -82,7 +82,7 @@ class Checks(TenantView):
         parsed = _parse_all(asked["recipients"], self.tenant.country)
         numbers = list(dict.fromkeys(number for number in parsed.values() if number))
         purpose = asked["purpose"] or Purpose.MARKETING
-        refusals = gate.check_many(self.tenant.pk, numbers, sender, purpose, timezone.now()) if numbers else {}
+        refusals = gate.check_many(self.tenant, numbers, sender, purpose, timezone.now()) if numbers else {}
         return Response({"results": [_check_row(raw, parsed[raw], refusals) for raw in asked["recipients"]]})
 
 

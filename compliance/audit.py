@@ -5,15 +5,19 @@ from itertools import groupby
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Prefetch, Q
 
 from compliance.evidence import digest_of
-from compliance.models import Evidence, OptOut, Recipient
+from compliance.models import Consent, Evidence, OptOut, Recipient
 from compliance.triggers import expected_triggers, installed_triggers
 
 CHUNK = 2_000
 _TRACKED = [field.attname for field in OptOut.history.model.tracked_fields]
-_STATUS_AFTER = {OptOut.Action.OPTED_OUT: OptOut.Status.ACTIVE, OptOut.Action.LIFTED: OptOut.Status.LIFTED}
+_STATUS_AFTER = {
+    OptOut.Action.OPTED_OUT: OptOut.Status.ACTIVE,
+    OptOut.Action.LIFTED: OptOut.Status.LIFTED,
+    OptOut.Action.UNDONE: OptOut.Status.LIFTED,
+}
 
 
 def find_faults() -> Iterator[str]:
@@ -22,6 +26,7 @@ def find_faults() -> Iterator[str]:
     yield from _changed_evidence()
     yield from _orphaned_history()
     yield from _lost_recipients()
+    yield from _wrong_consents()
     ids: list[int] = []
     for pk in OptOut.objects.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=CHUNK):
         ids.append(pk)
@@ -29,6 +34,12 @@ def find_faults() -> Iterator[str]:
             yield from _check_states(ids)
             ids = []
     yield from _check_states(ids)
+
+
+def faults_of(opt_out_ids: list[int]) -> Iterator[str]:
+    """The same for a few opt-outs: whether the record was protected, and their states follow from their histories."""
+    yield from _missing_triggers()
+    yield from _check_states(opt_out_ids)
 
 
 def _missing_triggers() -> Iterator[str]:
@@ -54,6 +65,16 @@ def _lost_recipients() -> Iterator[str]:
     recipient = Recipient.objects.filter(pk=OuterRef("recipient_id"), tenant=OuterRef("tenant_id"))
     for pk in OptOut.objects.filter(~Exists(recipient)).values_list("pk", flat=True).iterator():
         yield f"The recipient of opt-out {pk} is gone."
+
+
+def _wrong_consents() -> Iterator[str]:
+    """What the gate asks of a recipient must follow from the consents, which triggers keep."""
+    given = Prefetch("consents", Consent.objects.filter(awaits_yes=False).order_by(), to_attr="given")
+    agreed = Exists(Consent.objects.filter(recipient=OuterRef("pk")))
+    rows = Recipient.objects.filter(agreed | ~Q(opted_in_for=[])).order_by("pk").prefetch_related(given)
+    for row in rows.iterator(chunk_size=CHUNK):
+        if row.opted_in_for != sorted({consent.covered for consent in row.given}):
+            yield f"Recipient {row.pk} counts as agreed for other numbers than its consents say."
 
 
 def _check_states(ids: list[int]) -> Iterator[str]:

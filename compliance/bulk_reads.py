@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
-from compliance.models import OptOut, ReviewItem
-from compliance.state import BLOCK_COLUMNS, Block, Hold
+from compliance.models import OptOut, Recipient, ReviewItem
+from compliance.state import BLOCK_COLUMNS, Block, Hold, RecipientState
 
 
 def among(numbers: list[str]) -> RawSQL:
@@ -48,3 +48,14 @@ def read_open_holds(tenant_id: int, numbers: list[str]) -> Iterator[tuple[str, H
     )
     for number, *columns in rows:
         yield number, Hold(*columns)
+
+
+def read_consented(tenant_id: int, numbers: list[str]) -> Iterator[RecipientState]:
+    """Those of the numbers that have texted us or agreed to something, without their opt-outs and holds."""
+    rows = (
+        Recipient.objects.filter(tenant_id=tenant_id, number__in=among(numbers))
+        .exclude(opted_in_for=[], texted_at=None)
+        .values_list("id", "number", "opted_in_for", "texted_at")
+    )
+    for pk, number, opted_in_for, texted_at in rows:
+        yield RecipientState(tenant_id, number, pk, None, tuple(opted_in_for), texted_at)

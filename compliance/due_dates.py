@@ -8,6 +8,7 @@ import holidays
 
 BUSINESS_DAYS = {"AU": 5}
 USUAL_BUSINESS_DAYS = 10
+ALERT_BEFORE = 2  # business days
 
 
 @lru_cache(maxsize=64)
@@ -27,6 +28,21 @@ def add_business_days(start: date, days: int, country: str) -> date:
         if day.weekday() < 5 and day not in calendar:
             days -= 1
     return day
+
+
+def subtract_business_days(end: date, days: int, country: str) -> date:
+    """The day from which a number of business days are left until another."""
+    day = end
+    while add_business_days(day, days, country) > end:
+        day -= timedelta(days=1)
+    return day
+
+
+def alert_at(due: datetime, country: str, time_zone: str) -> datetime:
+    """When people are told that a review is due soon: the same local time, two business days before."""
+    local = due.astimezone(ZoneInfo(time_zone))
+    first = subtract_business_days(local.date(), ALERT_BEFORE, country)
+    return local.replace(year=first.year, month=first.month, day=first.day)
 
 
 def due_at(received_at: datetime, country: str, time_zone: str) -> datetime:

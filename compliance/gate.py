@@ -7,17 +7,15 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-
-from accounts.models import OptOutScope, SenderNumber
-from accounts.phone import in_north_america
-from compliance.bulk_reads import read_active_blocks, read_open_holds
-from compliance.purposes import Purpose
+from accounts.models import ConsentPolicy, SenderNumber, Tenant, WithoutInstruction
+from compliance.bulk_reads import read_active_blocks, read_consented, read_open_holds
+from compliance.outgoing import LONGEST_BODY, ONE_WAY, Route, rule_of_missing_instruction
+from compliance.purposes import OUR_REPLIES, Purpose
+from compliance.reach import reach_of
 from compliance.state import Block, Hold, RecipientState, read_state
 
 CONFIRM_WITHIN = timedelta(minutes=5)  # US-11
 A_FEW = 2  # numbers for which the single reading is cheaper than the two of a list
-US_RULES_TIME = ZoneInfo("America/New_York")
 
 
 class Refusal(StrEnum):
@@ -29,6 +27,8 @@ class Refusal(StrEnum):
     CONFIRMATION_TOO_LATE = "confirmation_too_late"
     STATE_UNAVAILABLE = "state_unavailable"
     SENDER_INACTIVE = "sender_inactive"
+    NO_CONSENT = "no_consent"
+    NO_OPT_OUT_INSTRUCTION = "no_opt_out_instruction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,16 @@ class Confirms:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """May this be sent? `sender` None asks for any company number."""
+    """May this be sent? `sender` None asks for any company number, `body` "" for a text that is not written yet."""
 
-    tenant_id: int
+    tenant: Tenant
     recipient: str
     purpose: Purpose | str
     sender: SenderNumber | None = None
     by_person: bool = False
     emergency_reason: str = ""
     confirms: Confirms | None = None
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ ALLOWED = Decision(True, "Nobody has asked to stop.")
 
 def check(question: Question, now: datetime) -> Decision:
     """Decide one text from a fresh reading. Raises what the database raises: then nothing may be sent."""
-    return decide(question, read_state(question.tenant_id, question.recipient), now)
+    return decide(question, read_state(question.tenant.pk, question.recipient), now)
 
 
 def decide(question: Question, state: RecipientState, now: datetime) -> Decision:
@@ -91,7 +92,9 @@ def decide(question: Question, state: RecipientState, now: datetime) -> Decision
         case Purpose.EMERGENCY if question.emergency_reason:
             return Decision(True, f"Emergency: {question.emergency_reason}", rule="US-19")
         case _:
-            return _find_block(question, state, now) or _find_hold(question, state) or ALLOWED
+            refusal = _find_block(question, state, now) or _find_hold(question, state)
+            refusal = refusal or _find_missing_consent(question, state)
+            return refusal or _find_missing_instruction(question, state) or ALLOWED
 
 
 def is_usable(sender: SenderNumber) -> bool:
@@ -105,30 +108,11 @@ def _why_unusable(sender: SenderNumber) -> str:
     return f"The company number {sender}, its connection or its business is switched off."
 
 
-def reach_of(block: Block, sender: str, purpose: str, number: str, now: datetime) -> str:
-    """The rule by which an active opt-out reaches a text, or "" where it does not (DESIGN 4, scope)."""
-    if block.scope == OptOutScope.TENANT:
-        return "scope.tenant"
-    if not sender or block.sender == sender:
-        return "scope.number"
-    if in_north_america(number):
-        if purpose == Purpose.MARKETING:
-            return "US-23"
-        if revoke_all_applies(now):
-            return "US-15"
-    return ""
-
-
-def revoke_all_applies(now: datetime) -> bool:
-    """Whether the FCC's revoke-all is in force (US-15): from a date that is a setting, in Eastern time."""
-    return bool(now.astimezone(US_RULES_TIME).date() >= settings.REVOKE_ALL_FROM)
-
-
 def _find_block(question: Question, state: RecipientState, now: datetime) -> Decision | None:
     sender = question.sender.number if question.sender else ""
     for block in state.active:
         if reach := reach_of(block, sender, question.purpose, state.number, now):
-            return refuse_for(block, reach, zone_of(question.sender))
+            return refuse_for(block, reach, zone_of(question.tenant))
     return None
 
 
@@ -140,17 +124,17 @@ _REACH_SENTENCES = {
 }
 
 
-def zone_of(sender: SenderNumber | None) -> ZoneInfo:
-    """The zone in which a sentence gives its dates: the business's own, where a company number tells it."""
-    return ZoneInfo(sender.tenant.time_zone) if sender else ZoneInfo("UTC")
+def zone_of(tenant: Tenant) -> ZoneInfo:
+    """The zone in which a sentence gives its dates: the business's own."""
+    return ZoneInfo(tenant.time_zone)
 
 
 def refuse_for(block: Block, reach: str, zone: ZoneInfo) -> Decision:
     """The refusal that an opt-out causes, in a sentence for the person who wanted to send."""
     who = "The recipient opted out" if block.by_recipient else "The business blocked this recipient"
     said = f" with “{block.words[:80]}”" if block.words else ""
-    day = block.opted_out_at.astimezone(zone).date()
-    sentence = f"{who} on {day}{said}, {_REACH_SENTENCES[reach]}."
+    day = block.opted_out_at.astimezone(zone)
+    sentence = f"{who} on {day:%b} {day.day}, {day.year}{said}, {_REACH_SENTENCES[reach]}."
     return Decision(
         False,
         sentence,
@@ -177,6 +161,44 @@ def refuse_for_hold(hold: Hold) -> Decision:
     )
 
 
+def needs_consent(tenant: Tenant, purpose: Purpose | str, *, has_texted: bool) -> bool:
+    """Whether a text may only go to somebody whose consent is on record.
+
+    Marketing and transactional texts do where the business chose so (US-09, US-28, CT-12). An answer to a person who
+    texted first is asked for by that very text, and so are our own replies: they need none (QH-04, CT-07, CT-11).
+    """
+    if tenant.consent_policy != ConsentPolicy.ONLY_WITH_CONSENT or purpose in OUR_REPLIES:
+        return False
+    return not (purpose == Purpose.CONVERSATIONAL and has_texted)
+
+
+def _find_missing_consent(question: Question, state: RecipientState) -> Decision | None:
+    if not needs_consent(question.tenant, question.purpose, has_texted=state.texted_at is not None):
+        return None
+    sender = question.sender.number if question.sender else ""
+    return None if state.has_consented(sender) else refuse_without_consent(question.sender)
+
+
+def refuse_without_consent(sender: SenderNumber | None) -> Decision:
+    """The refusal where the business texts only people who have agreed, and no consent is on record."""
+    where = f"to texts from {sender}" if sender else "to texts from all your numbers"
+    sentence = f"No consent {where} is on record, and this business texts only people who have agreed."
+    return Decision(False, sentence, Refusal.NO_CONSENT, rule="policy.only_with_consent", scope="consent")
+
+
+def _find_missing_instruction(question: Question, state: RecipientState) -> Decision | None:
+    route = Route(question.tenant, question.sender, state.number, question.purpose)
+    rule = rule_of_missing_instruction(route, question.body) if question.body else ""
+    if not rule:
+        return None
+    why = "Marketing says how to stop, such as “Reply STOP to unsubscribe.”; this text does not"
+    if rule == ONE_WAY:
+        why = f"Nobody can answer a text from a name, so it says where to stop: {route.one_way_page}; this one does not"
+    if question.tenant.without_instruction == WithoutInstruction.APPEND:
+        why += f", and with it the text would pass {LONGEST_BODY:,} characters"
+    return Decision(False, f"{why}.", Refusal.NO_OPT_OUT_INSTRUCTION, rule=rule, scope="text")
+
+
 def _decide_confirmation(question: Question, state: RecipientState, now: datetime) -> Decision:
     asked = question.confirms
     block = next((b for b in state.active if asked and b.id == asked.opt_out_id), None)
@@ -198,30 +220,32 @@ def already_confirmed(opt_out_id: int | None) -> Decision:
 
 
 def check_many(
-    tenant_id: int, numbers: Iterable[str], sender: SenderNumber | None, purpose: Purpose | str, now: datetime
+    tenant: Tenant, numbers: Iterable[str], sender: SenderNumber | None, purpose: Purpose | str, now: datetime
 ) -> dict[str, Decision]:
     """The refusals among many E.164 numbers; a number that is not in the answer may be texted.
 
-    Works on sets: two queries whatever the length. Without sender, blocked for any number is blocked.
+    Works on sets: two queries whatever the length, and a third where the business texts only with consent.
+    Without sender, blocked for any number is blocked.
     """
     wanted = list(numbers)
     if len(wanted) <= A_FEW:
-        decisions = {number: check(Question(tenant_id, number, purpose, sender), now) for number in wanted}
+        decisions = {number: check(Question(tenant, number, purpose, sender), now) for number in wanted}
         return {number: decision for number, decision in decisions.items() if not decision.allowed}
     if sender is not None and not is_usable(sender):
-        refusal = decide(Question(tenant_id, "", purpose, sender), RecipientState(tenant_id, ""), now)
+        refusal = decide(Question(tenant, "", purpose, sender), RecipientState(tenant.pk, ""), now)
         return dict.fromkeys(wanted, refusal)
-    refusals = _many_holds(tenant_id, wanted)
-    refusals.update(_many_blocks(tenant_id, wanted, sender, purpose, now))
+    refusals = _many_without_consent(tenant, wanted, sender, purpose)
+    refusals.update(_many_holds(tenant.pk, wanted))
+    refusals.update(_many_blocks(tenant, wanted, sender, purpose, now))
     return refusals
 
 
 def _many_blocks(
-    tenant_id: int, numbers: list[str], sender: SenderNumber | None, purpose: Purpose | str, now: datetime
+    tenant: Tenant, numbers: list[str], sender: SenderNumber | None, purpose: Purpose | str, now: datetime
 ) -> dict[str, Decision]:
     refusals: dict[str, Decision] = {}
-    zone = zone_of(sender)
-    for number, block in read_active_blocks(tenant_id, numbers):
+    zone = zone_of(tenant)
+    for number, block in read_active_blocks(tenant.pk, numbers):
         if number in refusals:
             continue
         if reach := reach_of(block, sender.number if sender else "", purpose, number, now):
@@ -231,3 +255,18 @@ def _many_blocks(
 
 def _many_holds(tenant_id: int, numbers: list[str]) -> dict[str, Decision]:
     return {number: refuse_for_hold(hold) for number, hold in read_open_holds(tenant_id, numbers)}
+
+
+def _many_without_consent(
+    tenant: Tenant, numbers: list[str], sender: SenderNumber | None, purpose: Purpose | str
+) -> dict[str, Decision]:
+    if not needs_consent(tenant, purpose, has_texted=False):
+        return {}
+    may = {
+        state.number
+        for state in read_consented(tenant.pk, numbers)
+        if state.has_consented(sender.number if sender else "")
+        or not needs_consent(tenant, purpose, has_texted=state.texted_at is not None)
+    }
+    refusal = refuse_without_consent(sender)
+    return {number: refusal for number in numbers if number not in may}

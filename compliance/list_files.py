@@ -1,75 +1,58 @@
-"""Reading lists of opt-outs: CSV or XLSX, with whatever headers other systems write."""
+"""Reading lists of opt-outs: what the columns mean, whatever headers other systems write, and what a line says."""
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple, Self
 from zoneinfo import ZoneInfo
 
-from openpyxl import load_workbook
+from dateutil import parser
 
 from accounts.models import Tenant
 from accounts.phone import InvalidNumber, is_e164, parse_company_number, parse_number
+from compliance.file_formats import BrokenRow, Row, UnreadableFile, format_of
 
-# What other systems call the same thing, in lower case with every run of other characters as one "_".
-HEADERS = {
-    "recipient": (
-        "recipient",
-        "phone",
-        "phone_number",
-        "phonenumber",
-        "number",
-        "mobile",
-        "cell",
-        "msisdn",
-        "to",
-        "destination",
-        "address",
-        "contact",
-    ),
-    "status": ("status", "state", "opt_status", "optstatus"),
-    "subscribed": ("subscribed", "opted_in", "opt_in", "consent"),
-    "scope": ("scope",),
-    "sender": ("sender", "company_number", "from", "sender_id"),
-    "requested_by": ("requested_by",),
-    "opted_out_at": (
-        "opted_out_at",
-        "opt_out_date",
-        "opted_out_on",
-        "date",
-        "created_at",
-        "timestamp",
-        "opt_out_time",
-        "last_modified_time",
-    ),
-    "reason": ("reason", "note", "notes", "comment"),
-    "language": ("language", "lang"),
-    "words": ("words", "text", "message", "keyword"),
+__all__ = ["ESCAPED", "BadLine", "ListedOptOut", "Reading", "UnreadableFile", "read_line", "read_rows", "unescape"]
+
+# What other systems call the same thing, in lower case with every run of other characters as one "_". The first that a
+# file has is taken.
+HEADERS: dict[str, tuple[str, ...]] = {
+    name: tuple(aliases.split())
+    for name, aliases in {
+        "recipient": "recipient phone_number phonenumber phone mobile_number mobile_phone mobile cell_phone cell msisdn"
+        " number to to_number destination contact contact_number telephone tel address",
+        "status": "status state opt_status optstatus",
+        "subscribed": "subscribed opted_in opt_in consent",
+        "opted_out": "opted_out opt_out optout is_opted_out unsubscribed do_not_text",
+        "scope": "scope",
+        "sender": "sender company_number from from_number sender_id",
+        "requested_by": "requested_by",
+        "opted_out_at": "opted_out_at opt_out_date opted_out_on opt_out_time opted_out_date unsubscribed_at date"
+        " created_at timestamp last_modified_time",
+        "reason": "reason note notes comment",
+        "language": "language lang",
+        "words": "words text message keyword body",
+        "given_at": "given_at consented_at consent_date opted_in_at opt_in_date opt_in_time agreed_at",
+        "wording": "wording disclosure shown consent_text",
+        "campaign": "campaign program list",
+    }.items()
 }
-SAYS_OUT = {
-    "",
-    "active",
-    "opted_out",
-    "opted out",
-    "opt_out",
-    "opt-out",
-    "optout",
-    "out",
-    "stop",
-    "stopped",
-    "unsubscribed",
-    "blocked",
-    "no",
-    "false",
-    "0",
-}
-SAYS_NO = {"no", "n", "false", "0", "out", "unsubscribed", "opted_out", "opted out"}
+# Compared without spaces, dashes and capitals.
+SAYS_OUT = frozenset(("", "no", "false", "0")) | frozenset(
+    ("active", "blocked", "optedout", "optout", "out", "stop", "stopped", "unsubscribe", "unsubscribed")
+)
+SAYS_NO = frozenset(["no", "n", "false", "0", "out", "unsubscribed", "optedout", "optout"])
+SAYS_YES = frozenset(["yes", "y", "true", "t", "1", "x", "out", "stop", "unsubscribed", "optedout", "optout"])
+WHO = {"": "recipient", "recipient": "recipient", "business": "business", "true": "recipient", "false": "business"}
 ESCAPED = "'"
+RUNS_IN_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r")
+LOOKED_AT = 20  # rows above the first that says what the columns are
+BROKEN = "broken row"
 
-
-class UnreadableFile(ValueError):
-    """A file that is no list; the message says what to mend."""
+MONTH_FIRST, DAY_FIRST = "month_first", "day_first"
+_TWO_DAYS = datetime(2000, 1, 1), datetime(2001, 2, 2)  # noqa: DTZ001 - stand-ins for what a date leaves open
 
 
 class BadLine(ValueError):
@@ -80,8 +63,7 @@ class BadLine(ValueError):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True)
-class ListedOptOut:
+class ListedOptOut(NamedTuple):
     """One readable line: E.164 number, company number or "", moment or None, words and reason as written."""
 
     number: str
@@ -93,118 +75,169 @@ class ListedOptOut:
     requested_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How cells are read: numbers without a country code, dates without an offset, and words that say opted out."""
+
+    country: str
+    zone: ZoneInfo
+    dates: str = MONTH_FIRST
+    says_out: frozenset[str] = SAYS_OUT
+
+    @classmethod
+    def of(cls, tenant: Tenant) -> Self:
+        """As the business itself writes."""
+        return cls(tenant.country, ZoneInfo(tenant.time_zone))
+
+
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Line number and named cells of every filled line. Raises UnreadableFile."""
-    rows = _read_xlsx(path) if path.suffix.lower() == ".xlsx" else _read_csv(path)
-    header: list[str] | None = None
-    for number, cells in rows:
-        if not any(cells):
-            continue
-        if header is None:
-            header = _read_header(cells)
-            if "recipient" in header:
-                continue
-            if not _looks_like_number(cells[0]):
-                raise UnreadableFile("No column names the recipient; give one the header “recipient”.")
-            header = ["recipient"]
-        yield number, dict(zip(header, cells, strict=False))
-    if header is None:
-        raise UnreadableFile("The file is empty.")
-
-
-def read_line(cells: dict[str, str], tenant: Tenant) -> ListedOptOut:
-    """The opt-out that a line asks for. Raises BadLine."""
-    if not _says_out(cells):
-        raise BadLine("would_opt_in", "It does not say opted out; an import never opts anyone back in.")
     try:
-        number = parse_number(unescape(cells.get("recipient", "")), tenant.country)
-        sender = _read_sender(cells, tenant)
+        with path.open("rb") as file:
+            rows = format_of(path.name).read(file)
+            first = list(_filled(rows, LOOKED_AT))
+            columns, header = find_columns(first)
+            yield from name_cells(first, columns, header)
+            yield from name_cells(rows, columns, header)
+    except OSError as error:
+        raise UnreadableFile(f"The file can't be read: {error}") from None
+
+
+def _filled(rows: Iterator[Row], at_most: int) -> Iterator[Row]:
+    for row in rows:
+        if any(row[1]):
+            yield row
+            at_most -= 1
+            if not at_most:
+                return
+
+
+def find_columns(rows: Sequence[Row]) -> tuple[list[str], int]:
+    """What each column is, by the header, and the header's line: 0 where the file has none. Raises UnreadableFile."""
+    if not rows:
+        raise UnreadableFile("The file is empty.")
+    number, cells = rows[0]
+    columns = guess_columns(cells)
+    if "recipient" in columns:
+        return columns, number
+    if not looks_like_number(cells[0]):
+        raise UnreadableFile("No column names the recipient; give one the header “recipient”.")
+    return ["recipient"], 0
+
+
+def guess_columns(header: Sequence[str]) -> list[str]:
+    """Our name of each column; one that nobody knows keeps its own."""
+    found = [plain_header(cell) for cell in header]
+    names = list(found)
+    for name, aliases in HEADERS.items():
+        place = next((found.index(alias) for alias in aliases if alias in found), None)
+        if place is not None and names[place] == found[place]:
+            names[place] = name
+    return ["" if name in names[:place] else name for place, name in enumerate(names)]
+
+
+def plain_header(cell: str) -> str:
+    return "_".join("".join(c if c.isalnum() else " " for c in cell.lower()).split())
+
+
+def name_cells(rows: Iterable[Row], columns: Sequence[str], header: int) -> Iterator[tuple[int, dict[str, str]]]:
+    """The filled rows below the header, their cells by the names of the columns; one without a name is left out."""
+    for number, cells in rows:
+        if number <= header or not any(cells):
+            continue
+        named = dict(zip(columns, cells, strict=False))
+        if isinstance(cells, BrokenRow):
+            named[BROKEN] = "yes"
+        yield number, named
+
+
+def read_line(cells: dict[str, str], reading: Reading) -> ListedOptOut:
+    """The opt-out that a line asks for. Raises BadLine."""
+    if BROKEN in cells:
+        raise BadLine("invalid", "Its quotes don't match: one that opens a cell is never closed.")
+    if not _says_out(cells, reading):
+        raise BadLine("would_opt_in", "It does not say opted out; an import never opts anyone back in.")
+    get = cells.get
+    try:
+        number = parse_number(unescape(get("recipient", "")), reading.country)
+        sender = read_sender(cells, reading.country) if "sender" in cells or "scope" in cells else ""
     except InvalidNumber as error:
         raise BadLine("invalid", str(error)) from None
     return ListedOptOut(
         number=number,
         sender=sender,
-        at=_read_time(cells.get("opted_out_at", ""), tenant),
-        reason=unescape(cells.get("reason", "")),
-        words=unescape(cells.get("words", "")),
-        language=cells.get("language", "")[:8],
+        at=read_time(get("opted_out_at", ""), reading),
+        reason=unescape(get("reason", "")),
+        words=unescape(get("words", "")),
+        language=get("language", "")[:8],
         requested_by=_read_requested_by(cells),
     )
 
 
 def unescape(text: str) -> str:
     """Undo the apostrophe that an export puts before what a spreadsheet would run."""
-    return text[1:] if text[:1] == ESCAPED and text[1:2] in ("=", "+", "-", "@", "\t", "\r") else text
+    return text[1:] if text[:1] == ESCAPED and text[1:2] in RUNS_IN_A_SPREADSHEET else text
 
 
-def _read_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            reader = csv.reader(file, delimiter=max(",;\t", key=first.count))
-            for cells in reader:
-                yield reader.line_num, [cell.strip().replace("\x00", "") for cell in cells]
-    except (OSError, csv.Error) as error:
-        raise UnreadableFile(f"The file can't be read: {error}") from None
-
-
-def _read_xlsx(path: Path) -> Iterator[tuple[int, list[str]]]:
-    try:
-        book = load_workbook(path, read_only=True, data_only=True)
-    except Exception as error:  # noqa: BLE001 - openpyxl raises whatever zipfile and the XML parser raise
-        raise UnreadableFile(f"The file can't be read: {error}") from None
-    for number, cells in enumerate(book.worksheets[0].iter_rows(values_only=True), start=1):
-        yield number, [_cell_text(cell) for cell in cells]
-
-
-def _cell_text(value: object) -> str:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer():  # Excel keeps a bare phone number as a number
-        return str(int(value))
-    return "" if value is None else str(value).strip()
-
-
-def _read_header(cells: list[str]) -> list[str]:
-    known = {alias: name for name, aliases in HEADERS.items() for alias in aliases}
-    plain = ["_".join("".join(c if c.isalnum() else " " for c in cell.lower()).split()) for cell in cells]
-    return [known.get(word, word) for word in plain]
-
-
-def _looks_like_number(cell: str) -> bool:
+def looks_like_number(cell: str) -> bool:
     return is_e164(cell) or (sum(c.isdigit() for c in cell) >= 7 and not any(c.isalpha() for c in cell))
 
 
-def _says_out(cells: dict[str, str]) -> bool:
-    if "subscribed" in cells and cells["subscribed"].lower() not in SAYS_NO:
+def plain_word(cell: str) -> str:
+    return "".join(c for c in cell.lower() if c.isalnum())
+
+
+def _says_out(cells: dict[str, str], reading: Reading) -> bool:
+    if "subscribed" in cells and plain_word(cells["subscribed"]) not in SAYS_NO:
         return False
-    return cells.get("status", "").lower() in SAYS_OUT
+    if "opted_out" in cells and plain_word(cells["opted_out"]) not in SAYS_YES:
+        return False
+    return "status" not in cells or plain_word(cells["status"]) in reading.says_out
 
 
-def _read_sender(cells: dict[str, str], tenant: Tenant) -> str:
+def read_sender(cells: dict[str, str], country: str) -> str:
+    """A line's company number, "" for all of them. Raises BadLine, and InvalidNumber."""
     scope, sender = cells.get("scope", "").lower(), unescape(cells.get("sender", ""))
     if scope == "tenant" or not sender or sender == "*":
         if scope == "number":
             raise BadLine("invalid", "The field “sender” must name the company number of a “number” scope.")
         return ""
-    return parse_company_number(sender, tenant.country)
+    return parse_company_number(sender, country)
 
 
 def _read_requested_by(cells: dict[str, str]) -> str:
-    asked = cells.get("requested_by", "").lower() or "recipient"
-    if asked not in ("recipient", "business"):
-        raise BadLine("invalid", "The field “requested_by” must be recipient or business.")
-    return asked
+    try:
+        return WHO[cells.get("requested_by", "").lower()]
+    except KeyError:
+        raise BadLine("invalid", "The field “requested_by” must be recipient or business.") from None
 
 
-def _read_time(text: str, tenant: Tenant) -> datetime | None:
+def read_time(text: str, reading: Reading) -> datetime | None:
+    """A cell's moment; one without an offset is in the time of the business. Raises BadLine."""
     if not text:
         return None
+    moment = parse_moment(text, reading.dates)
+    if moment is None:
+        raise BadLine("invalid", f"“{text[:40]}” is not a date; write it like 2026-11-23 or 2026-11-23T10:30:00Z.")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=reading.zone)).astimezone(UTC)
+
+
+@lru_cache(maxsize=4096)
+def parse_moment(text: str, dates: str) -> datetime | None:
+    """A moment in any usual way of writing; None where it is none. `dates` says which of 3/4/2026 is the month."""
+    whole, _, part = text.partition(".")
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadLine(
-            "invalid", f"“{text[:40]}” is not a date; write it like 2026-11-23 or 2026-11-23T10:30:00Z."
-        ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(tenant.time_zone))).astimezone(UTC)
+        if len(whole) in (10, 13) and f"{whole}{part}".isdecimal():
+            return datetime.fromtimestamp(float(text) / (1 if len(whole) == 10 else 1000), UTC)
+        return datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        return _parse_written(text, dates)
+
+
+def _parse_written(text: str, dates: str) -> datetime | None:
+    """Two readings that differ by what stands in for them are of no whole date."""
+    try:
+        one, other = (parser.parse(text, dayfirst=dates == DAY_FIRST, default=day) for day in _TWO_DAYS)
+    except (ValueError, OverflowError):
+        return None
+    return one if one == other else None

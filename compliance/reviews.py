@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from accounts.local_time import say_moment
 from accounts.models import OptOutScope, SenderNumber, Tenant
 from compliance import opt_outs
-from compliance.due_dates import due_at
+from compliance.due_dates import alert_at, due_at
 from compliance.evidence import Proof, keep_evidence
 from compliance.models import OptOut, ReviewItem, Source
 from compliance.state import RecipientState
@@ -33,6 +34,7 @@ class Unclear:
 def hold(state: RecipientState, unclear: Unclear, tenant: Tenant, now: datetime) -> ReviewItem:
     """Hold automatic texts to a locked recipient and ask a person, with a due date in business days (US-07)."""
     evidence = keep_evidence(tenant.pk, state.locked_id, unclear.proof, now)
+    due = due_at(unclear.received_at, tenant.country, tenant.time_zone)
     return ReviewItem.objects.create(
         tenant=tenant,
         recipient_id=state.locked_id,
@@ -44,11 +46,16 @@ def hold(state: RecipientState, unclear: Unclear, tenant: Tenant, now: datetime)
         language=unclear.language,
         preceding=unclear.preceding.as_json(),
         asked_at=unclear.proof.occurred_at,
-        due_at=due_at(unclear.received_at, tenant.country, tenant.time_zone),
+        due_at=due,
+        alert_at=alert_at(due, tenant.country, tenant.time_zone),
     )
 
 
-def ask_for_return(state: RecipientState, proof: Proof, texted: str, now: datetime) -> None:
+WANTS_BACK = "Texted to opt back in, but an opt-out stands that START does not undo."
+AGREED = "Agreed to be texted, but is opted out. If they want texts again, opt them back in with this as proof."
+
+
+def ask_for_return(state: RecipientState, proof: Proof, texted: str, now: datetime, reason: str = WANTS_BACK) -> None:
     """Tell a person, once, that somebody wants to be texted again whom the business, or another scope, still blocks."""
     asked = ReviewItem.objects.filter(recipient_id=state.locked_id, kind=ReviewItem.Kind.WANTS_BACK)
     if asked.filter(status=ReviewItem.Status.OPEN).exists():
@@ -60,7 +67,7 @@ def ask_for_return(state: RecipientState, proof: Proof, texted: str, now: dateti
         kind=ReviewItem.Kind.WANTS_BACK,
         evidence=evidence,
         texted=texted,
-        reason="Texted to opt back in, but an opt-out stands that START does not undo.",
+        reason=reason,
         asked_at=proof.occurred_at,
     )
 
@@ -87,7 +94,8 @@ def put_off(item: ReviewItem, now: datetime) -> None:
 
 def fall_due(item: ReviewItem, now: datetime) -> opt_outs.OptedOut | None:
     """What nobody answered becomes an opt-out when due, silently (US-02, US-07)."""
-    reason = f"Nobody answered by {item.due_at:%Y-%m-%d %H:%M} UTC." if item.due_at else "Nobody answered in time."
+    by = f"by {say_moment(item.due_at, item.tenant.time_zone)}" if item.due_at else "in time"
+    reason = f"Nobody answered {by}".removesuffix(".") + "."
     return answer(item, ReviewItem.Status.OPTED_OUT, reason, opt_outs.SYSTEM, now)
 
 

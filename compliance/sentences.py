@@ -11,6 +11,7 @@ from accounts.models import OptOutScope, Tenant
 from accounts.phone import format_for_people
 from compliance.due_dates import add_business_days
 from compliance.models import OptOut, ReviewItem, Source
+from compliance.state import Block
 
 SOON = 2
 LONGEST_WAIT = 30
@@ -23,6 +24,7 @@ BECAUSE: dict[str, str] = {
     Source.VOICE: "they asked on the phone",
     Source.EMAIL: "they asked by e-mail",
     Source.IN_PERSON: "they asked in person",
+    Source.LETTER: "they asked by letter",
     Source.API: "another program reported it",
     Source.IMPORT: "they were on an imported list",
     Source.STAFF: "an employee entered it",
@@ -30,6 +32,13 @@ BECAUSE: dict[str, str] = {
     Source.CARRIER: "the carrier reported it",
 }
 RED, GREEN = "red", "green"
+CHANGE_COLOURS: dict[str, str] = {
+    OptOut.Action.OPTED_OUT: RED,
+    OptOut.Action.REPEATED: "orange",
+    OptOut.Action.SUPERSEDED: "grey",
+    OptOut.Action.LIFTED: GREEN,
+    OptOut.Action.UNDONE: GREEN,
+}
 
 
 def when(moment: datetime | None) -> str:
@@ -42,21 +51,35 @@ def reach(scope: str, sender: str) -> str:
     return "all numbers" if scope == OptOutScope.TENANT else f"company number {format_for_people(sender)}"
 
 
-def because(source: str, words: str) -> str:
-    """Why, in half a sentence."""
-    if source in (Source.KEYWORD, Source.PHRASE, Source.REVIEW) and not words:
-        return "they asked by text"
-    return BECAUSE[source].format(words=words[:160])
+def because(source: str, words: str, texted: str = "") -> str:
+    """Why, in half a sentence. texted: the company number that a text went to."""
+    if source not in (Source.KEYWORD, Source.PHRASE, Source.REVIEW):
+        return BECAUSE[source]
+    to = f" to {format_for_people(texted)}" if texted else ""
+    if not words:
+        return f"they asked by text{to}"
+    said = BECAUSE[source].format(words=words[:160])
+    return f"{said}{to}" if source != Source.REVIEW else said
 
 
-def state_sentence(row: Any, words: str) -> str:
+def text_before(change: Any) -> str:
+    """The text that came before, with its campaign and employee, where the change began a new opt-out."""
+    if change.action != OptOut.Action.OPTED_OUT or not change.preceding_id:
+        return ""
+    parts = [change.preceding_campaign and f"campaign {change.preceding_campaign}", change.preceding_user]
+    return ", ".join(part for part in parts if part)
+
+
+def state_sentence(row: OptOut | Block, words: str) -> str:
     """The state of one opt-out, a row or a block of the gate, in one sentence."""
     about = f"for {reach(row.scope, row.sender)}"
     if row.status == OptOut.Status.LIFTED:
+        if row.action == OptOut.Action.UNDONE:
+            return f"The opt-out of {when(row.opted_out_at)} was undone: it was none."
         return f"Opted back in {about}. The opt-out of {when(row.opted_out_at)} no longer counts."
     if row.requested_by == OptOut.RequestedBy.BUSINESS:
         return f"Opted out {about} since {when(row.opted_out_at)} because the business decided so."
-    return f"Opted out {about} since {when(row.opted_out_at)} because {because(row.source, words)}."
+    return f"Opted out {about} since {when(row.opted_out_at)} because {because(row.source, words, row.texted)}."
 
 
 def days_left(now: datetime, due: datetime, tenant: Tenant) -> int:

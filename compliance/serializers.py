@@ -9,7 +9,7 @@ from rest_framework import serializers
 from accounts.models import OptOutScope
 from accounts.problems import refuse_field
 from accounts.strict import MomentField, PageQuery, RecipientField, SenderField, StrictSerializer, TextField
-from compliance.models import ActorKind, OptOut, Source
+from compliance.models import EVIDENCE_WAYS, ActorKind, OptOut, Source
 from compliance.purposes import ASKED_FOR, Purpose
 
 MOST_RECIPIENTS = 10_000
@@ -67,7 +67,8 @@ class CheckRowOut(serializers.Serializer[Any]):
     allowed = serializers.BooleanField()
     reason = serializers.CharField(
         allow_null=True,
-        help_text="`opted_out`, `held_for_review`, `sender_inactive` or `invalid_recipient`; null where allowed.",
+        help_text="`opted_out`, `held_for_review`, `no_consent`, `sender_inactive` or `invalid_recipient`; null where "
+        "allowed.",
     )
     since = MomentField(allow_null=True)
     opt_out = serializers.IntegerField(allow_null=True, help_text="The opt-out behind it.")
@@ -162,7 +163,7 @@ class ActorOut(serializers.Serializer[Any]):
 class EvidenceOut(serializers.Serializer[Any]):
     id = serializers.IntegerField(source="evidence_id")
     digest = serializers.CharField(source="evidence_digest")
-    way = serializers.ChoiceField(choices=Source.choices, source="evidence.way")
+    way = serializers.ChoiceField(choices=EVIDENCE_WAYS, source="evidence.way")
     words = serializers.CharField(source="evidence.words")
     occurred_at = MomentField(source="evidence.occurred_at")
     details = serializers.DictField(source="evidence.details")

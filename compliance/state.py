@@ -9,7 +9,7 @@ from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from accounts.models import OptOutScope
 from accounts.prepared import PreparedSelect
-from compliance.models import OptOut, Recipient, ReviewItem
+from compliance.models import ALL_NUMBERS, OptOut, Recipient, ReviewItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Block:
     sender: str
     requested_by: str
     status: str
+    action: str
     source: str
     rule: str
     texted: str
@@ -39,9 +40,9 @@ class Block:
     def by_recipient(self) -> bool:
         return self.requested_by == OptOut.RequestedBy.RECIPIENT
 
-    def covers(self, sender: str) -> bool:
-        """Whether this row by itself closes a company number ("" asks for all of them)."""
-        return self.scope == OptOutScope.TENANT or (self.sender == sender != "")
+    def says(self, scope: str, sender: str) -> bool:
+        """Whether this row says already what a request for a scope and a company number would."""
+        return self.scope == OptOutScope.TENANT or (self.scope, self.sender) == (scope, sender)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class RecipientState:
     number: str
     id: int | None = None
     opted_in_at: datetime | None = None
+    opted_in_for: tuple[str, ...] = ()
+    texted_at: datetime | None = None
     blocks: tuple[Block, ...] = ()
     holds: tuple[Hold, ...] = ()
 
@@ -72,15 +75,19 @@ class RecipientState:
         assert self.id is not None, "lock the recipient first"  # noqa: S101
         return self.id
 
+    def has_consented(self, sender: str) -> bool:
+        """Whether a consent is on record for a company number ("" asks for all of them)."""
+        return ALL_NUMBERS in self.opted_in_for or (sender != "" and sender in self.opted_in_for)
+
     @property
     def active(self) -> tuple[Block, ...]:
         return tuple(block for block in self.blocks if block.is_active)
 
 
 BLOCK_COLUMNS = tuple(name for name in Block.__slots__ if name != "words")
+_OWN = ("id", "opted_in_at", "opted_in_for", "texted_at")
 _COLUMNS = (
-    "id",
-    "opted_in_at",
+    *_OWN,
     *(f"opt_outs__{name}" for name in BLOCK_COLUMNS),
     "opt_outs__evidence__words",
     "hold__id",
@@ -89,7 +96,8 @@ _COLUMNS = (
     "hold__texted",
     "hold__evidence__words",
 )
-_HOLD_AT = 2 + len(BLOCK_COLUMNS) + 1
+_BLOCK_AT = len(_OWN)
+_HOLD_AT = _BLOCK_AT + len(BLOCK_COLUMNS) + 1
 _HELD = Q(review_items__status=ReviewItem.Status.OPEN, review_items__kind=ReviewItem.Kind.UNCLEAR)
 
 
@@ -114,9 +122,19 @@ def read_state(tenant_id: int, number: str) -> RecipientState:
     rows = _READ.run(tenant_id=tenant_id, number=number)
     if not rows:
         return RecipientState(tenant_id, number)
-    blocks = {row[2]: Block(*row[2:_HOLD_AT]) for row in rows if row[2] is not None}
+    blocks = {row[_BLOCK_AT]: Block(*row[_BLOCK_AT:_HOLD_AT]) for row in rows if row[_BLOCK_AT] is not None}
     holds = {row[_HOLD_AT]: Hold(*row[_HOLD_AT:]) for row in rows if row[_HOLD_AT] is not None}
-    return RecipientState(tenant_id, number, rows[0][0], rows[0][1], tuple(blocks.values()), tuple(holds.values()))
+    pk, opted_in_at, opted_in_for, texted_at = rows[0][:_BLOCK_AT]
+    return RecipientState(
+        tenant_id,
+        number,
+        pk,
+        opted_in_at,
+        tuple(opted_in_for),
+        texted_at,
+        blocks=tuple(blocks.values()),
+        holds=tuple(holds.values()),
+    )
 
 
 def state_after(state: RecipientState, rows: Iterable[OptOut]) -> RecipientState:

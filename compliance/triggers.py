@@ -10,11 +10,15 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-# Table and its key; history, evidence and consents keep every row as it was written.
+# Table and its key; history, evidence, consents and who read what keep every row as it was written.
 APPEND_ONLY = {
     "compliance_historicaloptout": "history_id",
     "compliance_evidence": "id",
     "compliance_consent": "id",
+    "compliance_evidencepack": "id",
+    "compliance_historicalkeyword": "history_id",
+    "compliance_historicalreplytemplate": "history_id",
+    "accounts_accessrecord": "id",
 }
 NEVER_DELETED = ("compliance_optout", "compliance_recipient")
 # A recipient keeps its number, or an opt-out would follow somebody else.
@@ -22,6 +26,7 @@ KEPT_COLUMNS: dict[str, tuple[str, ...]] = {"compliance_recipient": ("tenant_id"
 # What else makes an INSERT OR REPLACE delete a row. Not the recipient's own: our upsert fires the same trigger.
 OTHER_KEYS: dict[str, tuple[str, ...]] = {
     "compliance_optout": ("tenant_id", "recipient_id", "scope", "sender", "requested_by"),
+    "accounts_accessrecord": ("once_key",),
 }
 
 REFUSE_FUNCTION = """

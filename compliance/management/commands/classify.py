@@ -47,6 +47,8 @@ class Command(BaseCommand):
 def _decision(text: str, language: str) -> str:
     found = classify(text, language)
     answer = {"text": text, "intent": found.intent, "rule": found.rule, "language": found.language}
+    if found.reason:
+        answer["reason"] = found.reason
     return json.dumps(answer, ensure_ascii=False)
 
 

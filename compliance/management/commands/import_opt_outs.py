@@ -11,14 +11,7 @@ from compliance.list_files import UnreadableFile
 from compliance.models import ActorKind
 from compliance.opt_outs import Actor
 from compliance.transfer import ImportReport, import_opt_outs
-
-LABELS = {
-    "new": "opted out",
-    "already": "opted out already",
-    "newer_opt_in": "left: opted in later",
-    "would_opt_in": "refused: an import never opts anyone back in",
-    "invalid": "invalid",
-}
+from compliance.transfer.importing.outcomes import OUTCOMES
 
 
 class Command(BaseCommand):
@@ -40,8 +33,8 @@ class Command(BaseCommand):
     def _print(self, report: ImportReport, dry_run: bool) -> None:
         for line, sentence in report.problems:
             self.stderr.write(f"line {line}: {sentence}")
-        for kind, label in LABELS.items():
-            self.stdout.write(f"{report.counts[kind]:>9}  {label}")
+        for outcome in OUTCOMES.values():
+            self.stdout.write(f"{report.counts[outcome.key]:>9}  {outcome.done}")
         if dry_run:
             self.stdout.write("Dry run: nothing was changed.")
 

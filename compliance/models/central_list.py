@@ -6,29 +6,16 @@ Nothing here is ever deleted, and only `opt_outs` writes opt-outs.
 from typing import Any, ClassVar, NoReturn
 
 from django.db import models
+from django.db.models import F, Func, Q
+from django.db.models.lookups import IsNull
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
 from accounts.models import OptOutScope
+from accounts.number_search import LastFour
 from accounts.phone import format_for_people
-from accounts.scoping import TenantOwned, TenantQuerySet
-
-
-class Source(models.TextChoices):
-    """How an opt-out reached us."""
-
-    KEYWORD = "keyword", "Keyword by text"
-    PHRASE = "phrase", "Sentence by text"
-    REVIEW = "review", "Review of an unclear text"
-    WEB_PAGE = "web_page", "Web page"
-    VOICE = "voice", "Phone call"
-    EMAIL = "email", "E-mail"
-    IN_PERSON = "in_person", "In person"
-    API = "api", "API"
-    IMPORT = "import", "Import"
-    STAFF = "staff", "Staff"
-    PROVIDER = "provider", "Provider"
-    CARRIER = "carrier", "Carrier"
+from accounts.scoping import NumberedQuerySet, TenantOwned
+from compliance.models.ways import EVIDENCE_WAYS, Source
 
 
 class ActorKind(models.TextChoices):
@@ -47,10 +34,17 @@ class Recipient(TenantOwned):
     number = models.CharField(max_length=32)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     seen_at = models.DateTimeField(default=timezone.now, editable=False)
+    # What the gate asks of consents, kept here so that it stays one query. Follows from the rows of Consent.
     opted_in_at = models.DateTimeField(null=True, blank=True, editable=False)
+    opted_in_for = models.JSONField(default=list, blank=True, editable=False)
+    texted_at = models.DateTimeField("last text from them", null=True, blank=True, editable=False)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "number"], name="recipient_once")]
+        indexes: ClassVar = [
+            models.Index(LastFour("number"), F("tenant"), name="recipient_by_last_digits"),
+            models.Index(fields=["tenant", "-created_at", "-id"], name="recipient_newest_first"),
+        ]
 
     def __str__(self) -> str:
         return format_for_people(self.number)
@@ -60,7 +54,7 @@ class Evidence(TenantOwned):
     """The words and ids behind a change of consent. Append-only, held by triggers."""
 
     recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="evidence")
-    way = models.CharField(max_length=12, choices=Source.choices)
+    way = models.CharField(max_length=16, choices=EVIDENCE_WAYS)
     words = models.TextField(blank=True)
     occurred_at = models.DateTimeField()
     details = models.JSONField(default=dict)
@@ -74,7 +68,34 @@ class Evidence(TenantOwned):
         return f"{self.get_way_display()}: “{self.words[:60]}”"
 
 
-class OptOutQuerySet(TenantQuerySet):
+class CompanyNumber(Func):
+    """The company number that an opt-out is about: the closed one, else the one that was texted; NULL for none.
+
+    In SQL without parameters, so that the index over it is recognised.
+    """
+
+    template = "NULLIF(COALESCE(NULLIF(%(expressions)s), '')"
+    arg_joiner = ", ''), "
+    output_field = models.CharField()
+
+    def __init__(self) -> None:
+        super().__init__(F("sender"), F("texted"))
+
+
+def _narrows(field: str, name: str, condition: Q | None = None) -> models.Index:
+    """The list in its order for one value of a filter: of a business, and of a few rows in all businesses."""
+    return models.Index(fields=[field, "tenant", "-changed_at", "-id"], condition=condition, name=name)
+
+
+class CountedHistory(HistoricalRecords):  # type: ignore[misc]
+    """History that can be counted by the day on which changes were recorded, without reading all of it."""
+
+    def get_meta_options(self, model: Any) -> dict[str, Any]:
+        by_day = models.Index(fields=["tenant", "changed_at"], name="opt_out_changes_by_day")
+        return {**super().get_meta_options(model), "indexes": [by_day]}
+
+
+class OptOutQuerySet(NumberedQuerySet):
     """Reads. Writing passes `opt_outs`, since a queryset's writes leave no history."""
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -99,6 +120,7 @@ class OptOut(TenantOwned):
         REPEATED = "repeated", "Asked again"
         SUPERSEDED = "superseded", "Arrived late; a newer opt-in stands"
         LIFTED = "lifted", "Opted back in"
+        UNDONE = "undone", "Undone: it was no opt-out"
 
     recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="opt_outs")
     scope = models.CharField(max_length=8, choices=OptOutScope.choices)
@@ -138,7 +160,7 @@ class OptOut(TenantOwned):
 
     objects: ClassVar = OptOutQuerySet.as_manager()
     writes = models.Manager()
-    history = HistoricalRecords(
+    history = CountedHistory(
         excluded_fields=["confirmation_asked_at", "confirmation_claimed_at"],
         no_db_index=["tenant", "evidence"],
         history_id_field=models.BigAutoField(),
@@ -162,7 +184,23 @@ class OptOut(TenantOwned):
         ]
         indexes: ClassVar = [
             models.Index(fields=["tenant", "-changed_at", "-id"], name="opt_out_newest_first"),
-            models.Index(fields=["tenant", "preceding_campaign_id"], name="opt_out_campaign"),
+            models.Index(fields=["-changed_at", "-id"], name="opt_out_newest_of_all"),
+            models.Index(fields=["-opted_out_at", "-id", "tenant"], name="opt_out_by_day"),
+            _narrows("source", "opt_out_by_source"),
+            # What is rare in a list is what a filter takes long to find. Imported rows stand in none of these.
+            _narrows("status", "opt_out_lifted", Q(status="lifted")),
+            _narrows("requested_by", "opt_out_by_business", Q(requested_by="business")),
+            _narrows("language", "opt_out_by_language", ~Q(language="")),
+            _narrows("preceding_campaign_id", "opt_out_by_campaign", Q(preceding_campaign_id__isnull=False)),
+            models.Index(
+                CompanyNumber(),
+                F("tenant"),
+                F("changed_at").desc(),
+                F("id").desc(),
+                condition=Q(IsNull(CompanyNumber(), False)),
+                name="opt_out_by_number",
+            ),
+            _narrows("preceding_user_id", "opt_out_by_employee", Q(preceding_user_id__isnull=False)),
         ]
         permissions: ClassVar = [
             ("record_optout", "Can opt people out"),
@@ -177,23 +215,10 @@ class OptOut(TenantOwned):
         return self.status == self.Status.ACTIVE
 
 
-class Consent(TenantOwned):
-    """A recipient's yes: when, by which way, for which numbers, and its evidence."""
+class ReviewQuerySet(NumberedQuerySet):
+    """Reviews, by the company number that was texted."""
 
-    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="consents")
-    scope = models.CharField(max_length=8, choices=OptOutScope.choices)
-    sender = models.CharField("company number", max_length=32, blank=True)
-    way = models.CharField(max_length=12, choices=Source.choices)
-    given_at = models.DateTimeField()
-    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+", db_index=False)
-    confirmation_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-
-    class Meta:
-        ordering: ClassVar = ["-given_at"]
-
-    def __str__(self) -> str:
-        return f"{self.recipient} {self.get_way_display().lower()}"
+    number_field = "texted"
 
 
 class ReviewItem(TenantOwned):
@@ -220,16 +245,22 @@ class ReviewItem(TenantOwned):
     preceding = models.JSONField(default=dict, editable=False)
     asked_at = models.DateTimeField("received")
     due_at = models.DateTimeField("due", null=True, blank=True)
+    # From when people are told that it is due soon, and when those who may answer were told by e-mail.
+    alert_at = models.DateTimeField(null=True, blank=True, editable=False)
+    alerted_at = models.DateTimeField(null=True, blank=True, editable=False)
     put_off_at = models.DateTimeField(null=True, blank=True, editable=False)
     answered_at = models.DateTimeField(null=True, blank=True, editable=False)
     answered_by = models.CharField(max_length=160, blank=True, editable=False)
     answer_reason = models.TextField(blank=True, editable=False)
+
+    objects: ClassVar = ReviewQuerySet.as_manager()
 
     class Meta:
         verbose_name = "review"
         indexes: ClassVar = [
             models.Index(fields=["tenant", "status", "due_at"], name="review_oldest_first"),
             models.Index(fields=["due_at"], condition=models.Q(status="open", kind="unclear"), name="review_due"),
+            models.Index(fields=["alert_at"], condition=models.Q(status="open", alerted_at=None), name="review_alert"),
         ]
         permissions: ClassVar = [("answer_reviewitem", "Can answer reviews")]
 
