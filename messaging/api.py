@@ -42,7 +42,7 @@ REFUSED = OpenApiExample(
         "title": "Conflict",
         "status": 409,
         "code": "opted_out",
-        "detail": "The recipient opted out on 2026-11-02 with “STOP”, for all numbers of the business.",
+        "detail": "The recipient opted out on Nov 2, 2026 with “STOP”, for all numbers of the business.",
         "message": "7f3b7f3e-4b0e-4a4e-9a53-3d7c2c0f2f11",
         "rule": "en.keyword.stop",
         "scope": "scope.tenant",

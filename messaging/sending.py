@@ -8,13 +8,16 @@ from django.db import IntegrityError, transaction
 from accounts.models import SenderNumber, Tenant, User
 from accounts.prepared import PreparedInsert
 from compliance import gate
+from compliance.classifier import Intent
 from compliance.models import OptOut, Recipient
+from compliance.outgoing import Route, word_text
 from compliance.purposes import Purpose
 from compliance.state import RecipientState
 from messaging.models import Campaign, Conversation, InboundMessage, OutboundMessage
 from messaging.waking import wake_delivery
 
 LAST_TEXT = 160
+REQUESTS = (Intent.OPT_OUT, Intent.OPT_IN, Intent.HELP)
 _INSERT = PreparedInsert(OutboundMessage)
 _UPSERT_CONVERSATION = PreparedInsert(
     Conversation, unique=["tenant", "recipient", "sender"], update=["sender_number", "last_message_at", "last_text"]
@@ -69,9 +72,11 @@ def find_repeat(tenant: Tenant, key: str | None, digest: str) -> OutboundMessage
 
 def _accept(submission: Submission, now: datetime) -> OutboundMessage:
     tenant, sender = submission.tenant, submission.sender
-    decision = gate.check(_question(submission), now)
     recipient, _ = Recipient.objects.get_or_create(tenant=tenant, number=submission.recipient)
-    conversation = touch_conversation(tenant.pk, recipient.pk, sender.number, sender, submission.body, now)
+    route = Route(tenant, sender, submission.recipient, submission.purpose)
+    wording = word_text(route, submission.body, lambda: _language_of(recipient, tenant))
+    decision = gate.check(_question(submission, wording.body), now)
+    conversation = touch_conversation(tenant.pk, recipient.pk, sender.number, sender, wording.body, now)
     message = OutboundMessage(
         tenant=tenant,
         conversation=conversation,
@@ -80,7 +85,8 @@ def _accept(submission: Submission, now: datetime) -> OutboundMessage:
         user=submission.user,
         campaign=_find_campaign(submission),
         purpose=submission.purpose,
-        body=submission.body,
+        body=wording.body,
+        warnings=wording.warnings,
         by_person=submission.by_person,
         emergency_reason=submission.emergency_reason,
         requested_by=submission.requested_by,
@@ -90,14 +96,21 @@ def _accept(submission: Submission, now: datetime) -> OutboundMessage:
     return _store(message, decision, now)
 
 
-def _question(submission: Submission) -> gate.Question:
+def _language_of(recipient: Recipient, tenant: Tenant) -> str:
+    """The language in which this person asked for something last, or else the business's own."""
+    asked = InboundMessage.objects.filter(recipient=recipient, intent__in=REQUESTS).order_by("-received_at")
+    return asked.values_list("language", flat=True).first() or tenant.language
+
+
+def _question(submission: Submission, body: str) -> gate.Question:
     return gate.Question(
-        submission.tenant.pk,
+        submission.tenant,
         submission.recipient,
         submission.purpose,
         submission.sender,
         by_person=submission.by_person,
         emergency_reason=submission.emergency_reason,
+        body=body,
     )
 
 
@@ -133,7 +146,7 @@ def queue_reply(
     sender = inbound.sender_number
     assert sender is not None, "a reply needs a company number to come from"  # noqa: S101
     confirms = gate.Confirms(opt_out.pk, opt_out.episode, inbound.asked_at) if opt_out else None
-    question = gate.Question(inbound.tenant_id, state.number, purpose, sender, confirms=confirms)
+    question = gate.Question(sender.tenant, state.number, purpose, sender, confirms=confirms)
     message = OutboundMessage(
         tenant_id=inbound.tenant_id,
         conversation_id=inbound.conversation_id,
@@ -148,6 +161,26 @@ def queue_reply(
         asked_at=inbound.asked_at,
     )
     return _store(message, gate.decide(question, state, now), now)
+
+
+def queue_own_text(
+    state: RecipientState, sender: SenderNumber, purpose: Purpose, body: str, now: datetime
+) -> OutboundMessage:
+    """Queue a text of our own that answers no incoming one, in the transaction that caused it.
+
+    state: the recipient, read under the lock.
+    """
+    conversation = touch_conversation(state.tenant_id, state.locked_id, sender.number, sender, body, now)
+    message = OutboundMessage(
+        tenant_id=state.tenant_id,
+        conversation=conversation,
+        recipient_id=state.locked_id,
+        sender_number=sender,
+        purpose=purpose,
+        body=body,
+        requested_by="Automatic reply",
+    )
+    return _store(message, gate.decide(gate.Question(sender.tenant, state.number, purpose, sender), state, now), now)
 
 
 def touch_conversation(

@@ -6,11 +6,11 @@ from rest_framework import serializers
 
 from accounts.problems import refuse_field
 from accounts.strict import MomentField, PageQuery, RecipientField, SenderField, StrictSerializer, TextField
+from compliance.outgoing import LONGEST_BODY
 from compliance.purposes import Purpose
 from compliance.serializers import OrNull, asked_purpose
 from messaging.models import OutboundMessage
 
-LONGEST_BODY = 1600
 LONGEST_NAME = 120
 LONGEST_REASON = 1000
 
@@ -52,11 +52,19 @@ class MessageQuery(PageQuery):
     campaign = TextField(required=False, help_text="The name of the campaign.")
 
 
+class WarningOut(serializers.Serializer[Any]):
+    """Something that the sender of a text should know; it was not refused for it."""
+
+    code = serializers.CharField(help_text="`instruction_appended` or `asks_for_opt_out_word`.")
+    detail = serializers.CharField(help_text="For people.")
+    word = OrNull(help_text="The opt-out word that the text asks for.")
+
+
 class MessageOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     sender = serializers.CharField(source="sender_number.number")
     recipient = serializers.CharField(source="recipient.number")
-    body = serializers.CharField()
+    body = serializers.CharField(help_text="As it is sent: with the instruction how to stop where one was appended.")
     purpose = serializers.ChoiceField(choices=Purpose.choices)
     campaign = OrNull(source="campaign.name")
     user = OrNull(source="user.username")
@@ -67,6 +75,7 @@ class MessageOut(serializers.Serializer[Any]):
     sent_at = MomentField(allow_null=True)
     delivered_at = MomentField(allow_null=True)
     error = OrNull(help_text="What the provider said.")
+    warnings = WarningOut(many=True)
 
 
 class MessagePageOut(serializers.Serializer[Any]):
@@ -81,7 +90,10 @@ class RefusalOut(serializers.Serializer[Any]):
     type = serializers.CharField()
     title = serializers.CharField()
     status = serializers.IntegerField()
-    code = serializers.CharField(help_text="The reason: `opted_out`, `held_for_review`, `sender_inactive`.")
+    code = serializers.CharField(
+        help_text="The reason: `opted_out`, `held_for_review`, `no_consent`, `no_opt_out_instruction`, "
+        "`sender_inactive`."
+    )
     detail = serializers.CharField(help_text="The decision in a sentence.")
     message = serializers.UUIDField(help_text="The text, stored as `blocked`.")
     rule = OrNull(help_text="The rule that decided.")

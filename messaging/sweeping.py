@@ -18,7 +18,7 @@ AT_ONCE = 200
 
 def retry_deliveries(now: datetime) -> int:
     """Try every kept webhook again whose pause is over. Returns how many were applied."""
-    due = WebhookDelivery.objects.select_related("account__tenant").filter(handled_at=None, next_attempt_at__lte=now)
+    due = WebhookDelivery.objects.waiting().select_related("account__tenant").filter(next_attempt_at__lte=now)
     return sum(webhooks.retry_delivery(kept, timezone.now()) for kept in due.order_by("next_attempt_at")[:AT_ONCE])
 
 

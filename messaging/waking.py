@@ -21,6 +21,9 @@ from django.db import transaction
 
 log = structlog.get_logger(__name__)
 
+DELIVER = "messaging.tasks.deliver"
+KEEP_UP = "messaging.tasks.keep_up_connection"
+WORK_ON_LISTS = "messaging.tasks.work_on_lists"
 WAITING_AT_MOST = 10_000
 REST_AFTER_FAILURE_SECONDS = 5.0
 EXPIRES_SECONDS = 60
@@ -29,20 +32,20 @@ FLUSH_AT_EXIT_SECONDS = 2.0
 
 
 class Waker:
-    """One thread with a queue of message ids."""
+    """One thread with a queue of nudges: which task, and the id that it is about."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[str] = queue.Queue(WAITING_AT_MOST)
+        self._waiting: queue.Queue[tuple[str, str]] = queue.Queue(WAITING_AT_MOST)
         self._resting_until = self._said_full_until = 0.0
         self._thread = threading.Thread(target=self._run, name="waker", daemon=True)
         self._thread.start()
 
-    def post(self, message_id: str) -> None:
-        """Note a message; never blocks. A full queue or a broken broker leaves it to the sweeper."""
+    def post(self, task: str, about: str) -> None:
+        """Note a nudge; never blocks. A full queue or a broken broker leaves it to the sweeper."""
         if time.monotonic() < self._resting_until:
             return
         try:
-            self._waiting.put_nowait(message_id)
+            self._waiting.put_nowait((task, about))
         except queue.Full:
             if time.monotonic() > self._said_full_until:
                 self._said_full_until = time.monotonic() + REST_AFTER_FAILURE_SECONDS
@@ -56,28 +59,27 @@ class Waker:
 
     def _run(self) -> None:
         while True:
-            message_ids = self._take()
+            nudges = self._take()
             try:
-                self._send(message_ids)
+                for task in dict.fromkeys(task for task, _ in nudges):
+                    self._send(task, [about for wanted, about in nudges if wanted == task])
             finally:
-                for _ in message_ids:
+                for _ in nudges:
                     self._waiting.task_done()
 
-    def _take(self) -> list[str]:
+    def _take(self) -> list[tuple[str, str]]:
         """Wait for one, and take along what else is there: under load a nudge costs more than its text."""
-        message_ids = [self._waiting.get()]
+        nudges = [self._waiting.get()]
         with suppress(queue.Empty):
-            while len(message_ids) < TOGETHER:
-                message_ids.append(self._waiting.get_nowait())
-        return message_ids
+            while len(nudges) < TOGETHER:
+                nudges.append(self._waiting.get_nowait())
+        return nudges
 
-    def _send(self, message_ids: list[str]) -> None:
+    def _send(self, task: str, ids: list[str]) -> None:
         if time.monotonic() < self._resting_until:
             return
         try:
-            current_app.send_task(
-                "messaging.tasks.deliver", args=message_ids, expires=EXPIRES_SECONDS, retry=False, ignore_result=True
-            )
+            current_app.send_task(task, args=ids, expires=EXPIRES_SECONDS, retry=False, ignore_result=True)
         except Exception as error:  # noqa: BLE001 - any broker's any failure: the sweeper will do it
             self._resting_until = time.monotonic() + REST_AFTER_FAILURE_SECONDS
             log.warning("broker_unreachable", error=str(error))
@@ -102,7 +104,17 @@ def wake_delivery(message_id: UUID) -> None:
     """Nudge a worker towards a message once the running transaction has committed."""
     if _quiet.get():
         return
-    transaction.on_commit(lambda: _waker().post(str(message_id)), robust=True)
+    transaction.on_commit(lambda: _waker().post(DELIVER, str(message_id)), robust=True)
+
+
+def wake_upkeep(account_id: int) -> None:
+    """Nudge a worker towards a connection whose upkeep is due, once the running transaction has committed."""
+    transaction.on_commit(lambda: _waker().post(KEEP_UP, str(account_id)), robust=True)
+
+
+def wake_list_work(key: str) -> None:
+    """Nudge a worker towards an import or export, once the running transaction has committed."""
+    transaction.on_commit(lambda: _waker().post(WORK_ON_LISTS, key), robust=True)
 
 
 def _waker() -> Waker:

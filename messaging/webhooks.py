@@ -1,7 +1,7 @@
 """HTTP in. A door: read, verify, hand over, answer. A 2xx leaves only after the commit."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -16,15 +16,24 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import ProviderAccount, Tenant
 from accounts.prepared import PreparedSelect
-from messaging import delivery, receiving
+from messaging import health, incoming
+from messaging.connections import calling
+from messaging.figures.keeping import want_count
 from messaging.models import WebhookDelivery
 from messaging.providers import find_provider
-from messaging.providers.base import Proof, Provider, RawWebhook, Rejected, Unreadable
+from messaging.providers.base import (
+    Proof,
+    RawWebhook,
+    Rejected,
+    Reply,
+    Unreadable,
+    Unrecognized,
+    WebhookKind,
+)
 
 log = structlog.get_logger(__name__)
 
 LARGEST_BODY = 64 * 1024
-KEPT_HEADERS = ("content-type", "user-agent", "webhook-id", "webhook-timestamp")
 RETRY_PAUSES = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30))
 Kind = WebhookDelivery.Kind
 _ACCOUNT_FIELDS = [field.attname for field in ProviderAccount._meta.concrete_fields]  # noqa: SLF001
@@ -57,21 +66,34 @@ def _receive(request: HttpRequest, slug: str, token: str, kind: WebhookDelivery.
     body = _read_body(request)
     if body is None:
         return _problem(413, f"The body is larger than {LARGEST_BODY} bytes.")
-    return take_in(account, kind, {name.lower(): value for name, value in request.headers.items()}, body, clock)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return take_in(account, kind, headers, body, clock, request.get_full_path())
 
 
 def take_in(
-    account: ProviderAccount, kind: WebhookDelivery.Kind, headers: dict[str, str], body: bytes, clock: float
+    account: ProviderAccount,
+    kind: WebhookDelivery.Kind,
+    headers: dict[str, str],
+    body: bytes,
+    clock: float,
+    path: str = "",
 ) -> HttpResponse:
-    """Verify, apply and answer one webhook of a connection; the handset simulator comes in here too."""
-    raw = RawWebhook(headers, body, timezone.now())
-    provider = find_provider(account.provider)
+    """Verify, apply and answer one webhook of a connection; the handset simulator comes in here too.
+
+    path: with its query, as it was called: some signatures cover it.
+    """
+    raw = RawWebhook(headers, body, timezone.now(), WebhookKind(kind), settings.PUBLIC_URL + path)
+    provider, opened = find_provider(account.provider), account.settings
+    if greeting := provider.handshake(raw, opened):
+        return _answer(greeting)
     try:
-        proof = provider.verify(raw, account.settings)
+        with calling(account):  # some verify by a certificate that is fetched once
+            proof = provider.verify(raw, opened)
     except Rejected as refusal:
         log.warning("webhook_rejected", connection=account.pk, why=str(refusal))
-        return _problem(403, str(refusal))
-    return _handle(account, provider, kind, raw, proof, clock)
+        health.note_rejection(account, raw, refusal)
+        return _problem(refusal.status, str(refusal), refusal.headers)
+    return _handle(incoming.Verified(account, provider, opened, raw, proof, clock))
 
 
 def find_account(slug: str, token: str) -> ProviderAccount | None:
@@ -98,59 +120,44 @@ def _read_body(request: HttpRequest) -> bytes | None:
     return body if len(body) <= LARGEST_BODY else None
 
 
-def _handle(
-    account: ProviderAccount,
-    provider: Provider,
-    kind: WebhookDelivery.Kind,
-    raw: RawWebhook,
-    proof: Proof,
-    clock: float,
-) -> HttpResponse:
+def _handle(webhook: incoming.Verified) -> HttpResponse:
+    account, raw, proof = webhook.account, webhook.raw, webhook.proof
     try:
-        APPLY[kind](account, provider, raw, proof, clock)
+        unknown = incoming.apply(webhook)
     except Unreadable as error:
-        keep_delivery(account, kind, raw, proof, str(error), retry=False)
+        keep_delivery(account, raw, proof, str(error), retry=False)
         return _problem(400, str(error))
+    except incoming.NotYetKnown as error:  # our own note of that text is still under way: looked up again soon
+        keep_delivery(account, raw, proof, str(error), retry=True)
+        return _answer(webhook.provider.acknowledge(raw))
     except Exception as error:  # a bug of ours never loses a STOP: it is kept, and tried again
         log.exception("webhook_not_applied", connection=account.pk)
-        keep_delivery(account, kind, raw, proof, _describe(error), retry=True)
+        keep_delivery(account, raw, proof, _describe(error), retry=True)
         return _problem(503, "This could not be applied; it is kept and will be tried again.")
-    content_type, answer = provider.acknowledge()
-    return HttpResponse(answer, content_type=content_type)
+    if unknown:
+        _keep_unknown(account, raw, proof, unknown)
+    return _answer(webhook.provider.acknowledge(raw))
 
 
-def _apply_inbound(account: ProviderAccount, provider: Provider, raw: RawWebhook, proof: Proof, clock: float) -> None:
-    """Apply every text that can be read; then one that can't makes the whole be kept for a person."""
-    faults = []
-    for text in provider.read_inbound(raw):
-        if isinstance(text, Unreadable):
-            faults.append(text)
-            continue
-        arrival = receiving.Arrival(account, raw.body, proof, raw.received_at, clock)
-        receiving.receive(arrival, text, timezone.now())
-    if faults:
-        raise faults[0]
+def _answer(reply: Reply) -> HttpResponse:
+    return HttpResponse(reply.body, content_type=reply.content_type, headers=dict(reply.headers))
 
 
-def _apply_status(account: ProviderAccount, provider: Provider, raw: RawWebhook, proof: Proof, clock: float) -> None:
-    for update in provider.read_status(raw):
-        delivery.apply_status(account.tenant_id, update, timezone.now())
+def _keep_unknown(account: ProviderAccount, raw: RawWebhook, proof: Proof, unknown: list[Unrecognized]) -> None:
+    """An event that we do not know is stored and counted, and troubles nobody."""
+    kinds = ", ".join(sorted({event.kind for event in unknown}))[:120]
+    kept = keep_delivery(account, raw, proof, f"Not an event that we act on: {kinds}.", retry=False)
+    WebhookDelivery.objects.filter(pk=kept.pk).update(handled_at=raw.received_at)
+    health.count_unknown(account, kinds, len(unknown), raw.received_at)
 
 
-APPLY: dict[str, Callable[[ProviderAccount, Provider, RawWebhook, Proof, float], None]] = {
-    Kind.INBOUND: _apply_inbound,
-    Kind.STATUS: _apply_status,
-}
-
-
-def keep_delivery(
-    account: ProviderAccount, kind: WebhookDelivery.Kind, raw: RawWebhook, proof: str, error: str, *, retry: bool
-) -> WebhookDelivery:
+def keep_delivery(account: ProviderAccount, raw: RawWebhook, proof: str, error: str, *, retry: bool) -> WebhookDelivery:
     """Keep what could not be read or applied, once however often it is delivered."""
+    names = find_provider(account.provider).kept_headers
     kept, _ = WebhookDelivery.objects.update_or_create(
         tenant_id=account.tenant_id,
         account=account,
-        kind=kind,
+        kind=raw.kind.value,
         digest=_digest(raw),
         defaults={
             "error": error,
@@ -159,7 +166,7 @@ def keep_delivery(
         },
         create_defaults={
             "raw_body": raw.body,
-            "headers": {name: raw.headers[name] for name in KEPT_HEADERS if name in raw.headers},
+            "headers": {name: raw.headers[name] for name in names if name in raw.headers},
             "proof": proof,
             "received_at": raw.received_at,
             "error": error,
@@ -176,12 +183,37 @@ def _digest(raw: RawWebhook) -> str:
 
 def retry_delivery(kept: WebhookDelivery, now: datetime) -> bool:
     """Read and apply a kept delivery again, dated as it came. False where it fails once more."""
-    raw = RawWebhook(kept.headers, bytes(kept.raw_body), kept.received_at)
-    provider = find_provider(kept.account.provider)
+    account, clock = kept.account, time.perf_counter()
+    raw = RawWebhook(kept.headers, bytes(kept.raw_body), kept.received_at, WebhookKind(kept.kind))
+    provider = find_provider(account.provider)
     try:
-        APPLY[kept.kind](kept.account, provider, raw, Proof(kept.proof), time.perf_counter())
+        incoming.apply(incoming.Verified(account, provider, account.settings, raw, Proof(kept.proof), clock))
+    except incoming.NotYetKnown as error:
+        return _look_once_more(kept, error, now)
     except Exception as error:  # shown to a person, and tried again later
         log.exception("delivery_failed_again", delivery=kept.pk)
+        _note_failure(kept, error, now)
+        return False
+    WebhookDelivery.objects.filter(pk=kept.pk).update(handled_at=now, next_attempt_at=None)
+    want_count(account.tenant_id, kept.received_at, now)
+    return True
+
+
+def put_aside(kept: WebhookDelivery, by: str, why: str, now: datetime) -> bool:
+    """Nothing is to be done about a delivery: it waits for nobody any more. False where it waits no longer anyhow."""
+    values = {"put_aside_at": now, "put_aside_by": by, "put_aside_why": why}
+    return bool(WebhookDelivery.objects.waiting().filter(pk=kept.pk).update(**values))
+
+
+def take_up_again(kept: WebhookDelivery) -> bool:
+    """Let a delivery that was put aside wait again. False where nobody had put it aside."""
+    rows = WebhookDelivery.objects.filter(pk=kept.pk, handled_at=None, put_aside_at__isnull=False)
+    return bool(rows.update(put_aside_at=None, put_aside_by="", put_aside_why=""))
+
+
+def _look_once_more(kept: WebhookDelivery, error: Exception, now: datetime) -> bool:
+    """A status of a text that we still do not know after some minutes was never about a text of ours."""
+    if kept.attempts < len(RETRY_PAUSES):
         _note_failure(kept, error, now)
         return False
     WebhookDelivery.objects.filter(pk=kept.pk).update(handled_at=now, next_attempt_at=None)
@@ -199,9 +231,9 @@ def _note_failure(kept: WebhookDelivery, error: Exception, now: datetime) -> Non
 
 def _describe(error: Exception) -> str:
     """What went wrong, for the person who looks: our own sentence, or the kind of a fault with its words."""
-    return str(error) if isinstance(error, Unreadable) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, Unreadable | incoming.NotYetKnown) else f"{type(error).__name__}: {error}"
 
 
-def _problem(status: int, sentence: str) -> JsonResponse:
+def _problem(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JsonResponse:
     body = {"type": "about:blank", "status": status, "detail": sentence}
-    return JsonResponse(body, status=status, content_type="application/problem+json")
+    return JsonResponse(body, status=status, content_type="application/problem+json", headers=dict(headers or {}))

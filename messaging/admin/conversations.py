@@ -3,73 +3,93 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import Prefetch, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
-from accounts.admin_base import PageAdmin, address_of, person_of
-from accounts.admin_filters import CompanyNumberFilter
-from accounts.admin_words import label, moment, number, quote, search_numbers
-from accounts.models import OptOutScope, SenderNumber
+from accounts.admin_base import SearchedByNumber, address_of, person_of
+from accounts.admin_filters import CompanyNumberFilter, OneOf
+from accounts.admin_words import label, moment, number, quote
+from accounts.models import User
 from accounts.roles import Role
 from compliance.models import OptOut, ReviewItem
+from compliance.purposes import Purpose
+from compliance.reach import which_reach
+from messaging.admin.text_box import TypingPages
 from messaging.models import Conversation
-from messaging.threads import banners_of, read_thread
+from messaging.reading_record import note_looking_through, note_reading
+from messaging.thread_search import SEARCHED, find_by_words, is_held, is_opted_out, texted_by
+from messaging.threads import Banner, banners_of, read_thread
+
+PEOPLE_AT_MOST = 1_000
 
 
-class ThreadNumberFilter(CompanyNumberFilter):
-    """The company numbers whose conversations this person may read."""
+class TextedByFilter(OneOf):
+    """By the employee who texted."""
 
-    fields = ("sender",)
+    title = "employee who texted"
+    parameter_name = "employee"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        choices = super().lookups(request, model_admin)
-        own = numbers_of(request)
-        return choices if own is None else [choice for choice in choices if choice[0] in own]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        person = person_of(request)
+        people = User.objects.visible_to(person)
+        if person.role == Role.EMPLOYEE:  # whose texts they read: those who send from the same numbers
+            people = people.filter(numbers__users=person).distinct()
+        named = people.order_by("first_name", "last_name", "username")[:PEOPLE_AT_MOST]
+        return [(str(one.pk), one.display_name) for one in named]
+
+    def condition(self, value: str) -> Q:
+        return texted_by(value)
 
 
-def numbers_of(request: HttpRequest) -> set[str] | None:
-    """The numbers of an employee or a site; None where all of the business are open."""
-    person = person_of(request)
-    rows = SenderNumber.objects.visible_to(person)
-    if person.role == Role.EMPLOYEE:
-        return set(rows.filter(users=person).values_list("number", flat=True))
-    if person.role == Role.SITE_MANAGER:
-        return set(rows.filter(site=person.site_id).exclude(site=None).values_list("number", flat=True))
-    return None
+class StateFilter(OneOf):
+    """By what stands for the recipient on this company number."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("opted_out", "Opted out"), ("held", "Held for review"), ("open", "May be texted")]
+
+    def condition(self, value: str) -> Q:
+        closed = is_opted_out(timezone.now())
+        return {"opted_out": closed, "held": is_held() & ~closed, "open": ~closed & ~is_held()}[value]
 
 
 @admin.register(Conversation)
-class ConversationAdmin(PageAdmin):
+class ConversationAdmin(SearchedByNumber, TypingPages):
     page_template = "admin/messaging/conversation/page.html"
     list_display = ("shown_number", "company_number", "last", "state", "last_at")
     list_select_related = ("recipient",)
     ordering = ("-last_message_at", "-id")
-    search_fields = ("recipient__number",)
-    search_help_text = "A number in any format, or its last digits"
-    list_filter = (ThreadNumberFilter,)
+    list_filter = (CompanyNumberFilter, TextedByFilter, StateFilter)
+    search_help_text = "A number, its last digits, or words of a text"
+    list_before_template = "admin/messaging/conversation/words_note.html"
     empty_title = "No conversations yet"
     empty_text = "A conversation begins with the first text to or from a recipient."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        closes = Q(scope=OptOutScope.TENANT) | Q(sender=OuterRef("sender"))
-        closed = OptOut.objects.filter(closes, recipient=OuterRef("recipient"), status=OptOut.Status.ACTIVE)
-        rows: QuerySet[Any] = super().get_queryset(request).select_related("recipient")
-        held = ReviewItem.objects.filter(
-            recipient=OuterRef("recipient"), status=ReviewItem.Status.OPEN, kind=ReviewItem.Kind.UNCLEAR
+        rows: QuerySet[Any] = super().get_queryset(request)
+        rows = rows.select_related("recipient", "sender_number__tenant", "sender_number__account")
+        closing = OptOut.objects.filter(status=OptOut.Status.ACTIVE)
+        holding = ReviewItem.objects.filter(status=ReviewItem.Status.OPEN, kind=ReviewItem.Kind.UNCLEAR)
+        return rows.prefetch_related(
+            Prefetch("recipient__opt_outs", closing, to_attr="closing"),
+            Prefetch("recipient__review_items", holding, to_attr="holding"),
         )
-        annotated: QuerySet[Any] = rows.annotate(is_opted_out=Exists(closed), is_held=Exists(held))
-        return annotated
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        if not search_term.strip():
-            return queryset, False
-        return search_numbers(queryset, search_term, person_of(request), "recipient__"), False
+        if is_words(search_term):
+            return find_by_words(queryset, search_term), False
+        return super().get_search_results(request, queryset, search_term)
 
-    @admin.display(description="recipient")
-    def shown_number(self, row: Conversation) -> SafeString:
-        return number(row.recipient.number)
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        searched = {"searched": f"{SEARCHED:,}" if is_words(request.GET.get("q", "")) else ""}
+        answer = super().changelist_view(request, {**searched, **(extra_context or {})})
+        note_looking_through(request, "Conversations")
+        return answer
 
     @admin.display(description="company number")
     def company_number(self, row: Conversation) -> SafeString:
@@ -81,22 +101,38 @@ class ConversationAdmin(PageAdmin):
 
     @admin.display(description="state")
     def state(self, row: Any) -> SafeString:
-        if row.is_opted_out:
+        their = row.recipient
+        if which_reach(their.closing, row.sender, Purpose.TRANSACTIONAL, their.number, timezone.now()):
             return label("Opted out", "red")
-        return label("Held for review", "orange") if row.is_held else label("May be texted", "green")
+        return label("Held for review", "orange") if their.holding else label("May be texted", "green")
 
     @admin.display(description="last text at")
     def last_at(self, row: Conversation) -> SafeString:
         return moment(row.last_message_at)
 
     def page_context(self, request: HttpRequest, row: Conversation) -> dict[str, Any]:
+        note_reading(person_of(request), row)
         before = parse_moment(request.GET.get("before", ""))
         return {
-            "banners": banners_of(row),
+            "banners": [(banner, link_of(banner, request)) for banner in banners_of(row)],
             "thread": read_thread(row, before),
             "is_older_page": before is not None,
             "recipient_address": address_of(row.recipient, request),
+            **self.box_context(request, row),
         }
+
+
+def is_words(search_term: str) -> bool:
+    """Whether somebody looks for words: whatever has letters. Everything else is a number."""
+    return any(character.isalpha() for character in search_term)
+
+
+def link_of(banner: Banner, request: HttpRequest) -> str:
+    """The address of what stands behind a banner, or "" where this role has no such page."""
+    if banner.page is None:
+        return ""
+    model, key = banner.page
+    return address_of(model(pk=key), request)
 
 
 def parse_moment(text: str) -> Any:

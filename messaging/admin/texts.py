@@ -4,20 +4,29 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from accounts.admin_base import ReadOnlyAdmin, person_of
-from accounts.admin_filters import OneOf
-from accounts.admin_words import label, moment, number, quote, search_numbers, two_lines
-from messaging.admin.conversations import ThreadNumberFilter
+from accounts.admin_base import READS, ReadOnlyAdmin, SearchedByNumber, person_of
+from accounts.admin_filters import CompanyNumberFilter, OneOf
+from accounts.admin_words import label, moment, number, quote, two_lines
+from messaging.diagnosis import failure_said, proof_said
 from messaging.models import Campaign, InboundMessage, OutboundMessage
-from messaging.threads import OUTCOME_COLOURS, STATUS_COLOURS, why_not
+from messaging.reading_record import note_looking_through, note_reading
+from messaging.threads import OUTCOME_COLOURS, STATUS_COLOURS, warnings_of, why_not
+
+SHOWN_BYTES = 64 * 1024
 
 
-class SentFromFilter(ThreadNumberFilter):
+def evidence(raw: str) -> SafeString:
+    """What a provider sent, to the letter."""
+    return format_html('<pre class="oo-raw">{}</pre>', raw)
+
+
+class SentFromFilter(CompanyNumberFilter):
     fields = ("sender_number__number",)
 
 
@@ -33,24 +42,28 @@ class TextCampaignFilter(OneOf):
         return Q(campaign_id=value)
 
 
-class TextAdmin(ReadOnlyAdmin):
+class TextAdmin(SearchedByNumber, ReadOnlyAdmin):
     """What incoming and outgoing texts share."""
 
-    search_fields = ("recipient__number",)
-    search_help_text = "A number in any format, or its last digits"
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        answer = super().changelist_view(request, extra_context)
+        note_looking_through(request, capfirst(str(self.opts.verbose_name_plural)))
+        return answer
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        if not search_term.strip():
-            return queryset, False
-        return search_numbers(queryset, search_term, person_of(request), "recipient__"), False
-
-    @admin.display(description="recipient")
-    def shown_number(self, row: Any) -> SafeString:
-        return number(row.recipient.number)
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if request.method in READS:
+            note_reading(person_of(request), self.find(request, object_id).conversation)
+        return super().change_view(request, object_id, form_url, extra_context)
 
     @admin.display(description="company number")
     def company_number(self, row: Any) -> SafeString:
         return number(row.sender_number.number if row.sender_number else row.conversation.sender)
+
+    @admin.display(description="provider connection", empty_value="–")
+    def connection(self, row: Any) -> str | None:
+        return row.account.name if row.account else None
 
     @admin.display(description="text")
     def short(self, row: Any) -> SafeString:
@@ -69,12 +82,24 @@ class OutboundAdmin(TextAdmin):
         SentFromFilter,
     )
     fieldsets = (
-        (None, {"fields": ("shown_number", "company_number", "body")}),
+        (None, {"fields": ("shown_number", "company_number", "body", "to_know")}),
         ("What became of it", {"fields": ("state", "decided", "rule", "attempts", "error")}),
+        ("What the provider answered", {"fields": ("connection", "failed_as", "raw_answer")}),
         ("Why it was sent", {"fields": ("purpose", "campaign", "sent_by", "requested_by", "emergency_reason")}),
         ("When", {"fields": ("created_at", "claimed_at", "sent_at", "delivered_at", "provider_message_id")}),
     )
-    readonly_fields = ("shown_number", "company_number", "state", "decided", "rule", "sent_by")
+    readonly_fields = (
+        "shown_number",
+        "company_number",
+        "to_know",
+        "state",
+        "decided",
+        "rule",
+        "sent_by",
+        "connection",
+        "failed_as",
+        "raw_answer",
+    )
     empty_title = "No texts yet"
     empty_text = "Texts that your programs and employees send appear here, refused ones included."
 
@@ -86,9 +111,22 @@ class OutboundAdmin(TextAdmin):
     def decided(self, row: OutboundMessage) -> str | None:
         return why_not(row) or row.decision.get("sentence") or None
 
-    @admin.display(description="why not")
+    @admin.display(description="refused because", empty_value="–")
+    def failed_as(self, row: OutboundMessage) -> str | None:
+        return failure_said(row.failure) or None
+
+    @admin.display(description="in its own words", empty_value="–")
+    def raw_answer(self, row: OutboundMessage) -> SafeString | None:
+        return evidence(row.failure["raw"]) if row.failure.get("raw") else None
+
+    @admin.display(description="why not, or what to know")
     def refused(self, row: OutboundMessage) -> SafeString:
-        return format_html('<span class="oo-quote">{}</span>', why_not(row)) if why_not(row) else SafeString("–")
+        said = why_not(row) or self.to_know(row)
+        return format_html('<span class="oo-quote">{}</span>', said) if said else SafeString("–")
+
+    @admin.display(description="to know", empty_value="–")
+    def to_know(self, row: OutboundMessage) -> str | None:
+        return " ".join(warnings_of(row)) or None
 
     @admin.display(description="purpose, employee")
     def sent_for(self, row: OutboundMessage) -> SafeString:
@@ -117,9 +155,9 @@ class InboundAdmin(TextAdmin):
         (None, {"fields": ("shown_number", "company_number", "body")}),
         ("What was decided", {"fields": ("became", "explanation", "intent", "rule", "language", "decided_in_ms")}),
         ("When", {"fields": ("received_at", "sent_at", "asked_at")}),
-        ("Proof", {"fields": ("proof", "event_key")}),
+        ("Proof", {"fields": ("proven", "connection", "event_key", "as_it_came")}),
     )
-    readonly_fields = ("shown_number", "company_number", "became")
+    readonly_fields = ("shown_number", "company_number", "became", "proven", "connection", "as_it_came")
     empty_title = "No texts yet"
     empty_text = "Texts that recipients send to your company numbers appear here."
 
@@ -129,6 +167,14 @@ class InboundAdmin(TextAdmin):
     @admin.display(description="decided as")
     def became(self, row: InboundMessage) -> SafeString:
         return label(row.get_outcome_display(), OUTCOME_COLOURS.get(row.outcome, "grey"))
+
+    @admin.display(description="proof", empty_value="–")
+    def proven(self, row: InboundMessage) -> str | None:
+        return proof_said(row.proof) or None
+
+    @admin.display(description="as it came")
+    def as_it_came(self, row: InboundMessage) -> SafeString:
+        return evidence(bytes(row.raw_body[:SHOWN_BYTES]).decode("utf-8", "replace"))
 
     @admin.display(description="received")
     def came_at(self, row: InboundMessage) -> SafeString:

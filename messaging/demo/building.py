@@ -9,6 +9,7 @@ from messaging.demo.company import ensure_operator, found_company
 from messaging.demo.elsewhere import plan_elsewhere
 from messaging.demo.plan import SLUGS, load_plan
 from messaging.demo.story import Story
+from messaging.figures.keeping import count_all
 from messaging.waking import without_waking
 
 
@@ -26,3 +27,4 @@ def _build(slug: str, now: datetime) -> None:
     story.plan_texts()
     plan_elsewhere(story)
     story.timeline.play()
+    count_all(story.company.tenant, now)

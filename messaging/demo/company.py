@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from itertools import count
 from random import Random
@@ -16,6 +17,7 @@ from messaging.demo.plan import BusinessPlan, people
 PASSWORD = "opt-out-demo"  # noqa: S105 - printed for whoever tries the demo, and only where no other business is
 OPERATOR = "operator"
 OPENED = timedelta(days=90)
+SEGMENT_PRICE = Decimal("0.0112")
 TWO_NUMBERS_EVERY = 12
 
 
@@ -47,6 +49,7 @@ def found_company(plan: BusinessPlan, now: datetime) -> Company:
         brand_name=plan.brand_name,
         help_contact=plan.help_contact,
         time_zone=plan.time_zone,
+        segment_price=SEGMENT_PRICE,
         is_demo=True,
         created_at=now - OPENED,
     )

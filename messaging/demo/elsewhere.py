@@ -100,6 +100,6 @@ def _keep(story: Story, plan: KeptPlan, at: datetime) -> None:
     headers = {"content-type": "application/json", "user-agent": "gateway/2.4"}
     raw = RawWebhook(headers, plan.body.encode(), at)
     try:
-        find_provider(account.provider).read_inbound(raw)
+        find_provider(account.provider).read(raw, account.settings)
     except Unreadable as error:
-        webhooks.keep_delivery(account, webhooks.Kind.INBOUND, raw, Signature.NONE, str(error), retry=False)
+        webhooks.keep_delivery(account, raw, Signature.NONE, str(error), retry=False)

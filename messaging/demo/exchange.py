@@ -72,7 +72,7 @@ class Exchange:
 
         ends: what becomes of the first texts; all others are delivered.
         """
-        refusals = gate.check_many(self._company.tenant.pk, [row.number for row in to], None, purpose, at)
+        refusals = gate.check_many(self._company.tenant, [row.number for row in to], None, purpose, at)
         threads = self._touch(to, body, at)
         left = iter(ends)
         rows = []

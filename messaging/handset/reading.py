@@ -180,7 +180,7 @@ def _verdict(stage: Stage, state: RecipientState) -> Verdict | None:
 
 
 def _decide(stage: Stage, sender: SenderNumber, state: RecipientState, now: datetime) -> gate.Decision:
-    question = gate.Question(stage.tenant.pk, stage.recipient, Purpose.TRANSACTIONAL, sender)
+    question = gate.Question(stage.tenant, stage.recipient, Purpose.TRANSACTIONAL, sender)
     return gate.decide(question, state, now)
 
 

@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from accounts.phone import format_for_people
 from accounts.roles import Role
+from accounts.scoping import businesses_open_to
 from compliance.models import Recipient
 from compliance.purposes import Purpose
 from messaging import webhooks
@@ -208,7 +209,7 @@ def _find_person(stage: Stage, name: str) -> User:
 
 def _is_at_home(request: HttpRequest, stage: Stage) -> bool:
     user = request.user
-    return isinstance(user, User) and (user.is_platform_operator or user.tenant_id == stage.tenant.pk)
+    return isinstance(user, User) and stage.tenant.pk in businesses_open_to(user)
 
 
 def _is_in_admin(address: str) -> bool:

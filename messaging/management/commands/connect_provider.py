@@ -2,7 +2,8 @@
 
 Run again with a number of the connection, it changes that connection: `--set secret=NEW` puts a new secret before the
 old ones (the first signs, all verify), other settings are replaced, what is not named stays, and further numbers join.
-`--replace-secrets` drops the old secrets. The addresses stay the same.
+`--replace-secrets` drops the old secrets. The addresses stay the same. Numbers that the business did not have are made,
+and named on stderr.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts.models import Tenant
+from accounts.phone import format_for_people
 from messaging.connections import NotConnected, Wish, connect, webhook_addresses
 
 
@@ -36,12 +38,20 @@ class Command(BaseCommand):
         tenant = Tenant.objects.filter(slug=options["tenant_slug"]).first()
         if tenant is None:
             raise CommandError(f"There is no business “{options['tenant_slug']}”.")
-        wish = Wish(options["provider"], tuple(options["numbers"]), _read(options["pairs"]), options["replace_secrets"])
+        wish = Wish(
+            options["provider"],
+            tuple(options["numbers"]),
+            _read(options["pairs"]),
+            options["replace_secrets"],
+            private_allowed=True,
+        )
         try:
-            account = connect(tenant, wish)
+            done = connect(tenant, wish)
         except NotConnected as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(json.dumps(webhook_addresses(account)))
+        for number in done.new_numbers:
+            self.stderr.write(f"{format_for_people(number)} is new: it is a company number of {tenant.name} now.")
+        self.stdout.write(json.dumps(webhook_addresses(done.account)))
 
 
 def _read(pairs: list[str]) -> dict[str, list[str]]:

@@ -1,15 +1,20 @@
 """`demo`: two businesses to try the system with, and their log-ins."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.models import ProviderAccount, SenderNumber, Tenant, User
+from accounts.scoping import businesses_open_to
+from accounts.visits import LONGEST, start_visit
 from messaging.demo.building import ensure_demo
 from messaging.demo.company import OPERATOR, PASSWORD
 from messaging.demo.plan import SLUGS, BusinessPlan, load_plan
+
+VISIT_REASON = "The demo was started: its operator looks around."
 
 
 class Command(BaseCommand):
@@ -22,6 +27,7 @@ class Command(BaseCommand):
         if not is_demo_there():
             refuse_beside_real_business()
             ensure_demo(timezone.now())
+        visit_demo(timezone.now())
         found = describe_demo()
         if options["json"]:
             self.stdout.write(json.dumps(found))
@@ -32,6 +38,16 @@ class Command(BaseCommand):
 def is_demo_there() -> bool:
     """Whether both demo businesses stand: then nothing is added, whatever business was made beside them."""
     return Tenant.objects.filter(slug__in=SLUGS, is_demo=True).count() == len(SLUGS)
+
+
+def visit_demo(now: datetime) -> None:
+    """Open both businesses to the demo's operator for an hour, as every operator has to: with a reason, on record."""
+    operator = User.objects.filter(username=OPERATOR, tenant=None, is_active=True).first()
+    if operator is None:
+        return
+    open_already = businesses_open_to(operator)
+    for tenant in Tenant.objects.filter(slug__in=SLUGS, is_demo=True).exclude(pk__in=open_already):
+        start_visit(operator, tenant, VISIT_REASON, LONGEST, now)
 
 
 def refuse_beside_real_business() -> None:

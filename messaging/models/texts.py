@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from accounts.models import ProviderAccount, SenderNumber, User
 from accounts.phone import format_for_people
 from accounts.roles import Role
 from accounts.scoping import TenantOwned, TenantQuerySet
 from compliance.models import OptOut, Recipient
-from compliance.purposes import OUR_REPLIES, Purpose
+from compliance.purposes import Purpose
 
 if TYPE_CHECKING:
     from accounts.models import User as UserType
@@ -82,6 +83,15 @@ class OutboundMessage(TenantOwned):
     conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, related_name="outbound", db_index=False)
     recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="outbound", db_index=False)
     sender_number = models.ForeignKey(SenderNumber, on_delete=models.PROTECT, related_name="outbound")
+    account = models.ForeignKey(
+        ProviderAccount,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        verbose_name="provider connection",
+    )
     user = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     campaign = models.ForeignKey(Campaign, null=True, blank=True, on_delete=models.PROTECT, related_name="messages")
     purpose = models.CharField(max_length=24, choices=Purpose.choices)
@@ -89,6 +99,7 @@ class OutboundMessage(TenantOwned):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     reason = models.CharField(max_length=40, blank=True)
     decision = models.JSONField(default=dict)
+    warnings = models.JSONField(default=list)
     by_person = models.BooleanField("typed in the thread by a person", default=False)
     emergency_reason = models.TextField(blank=True)
     requested_by = models.CharField(max_length=160, blank=True)
@@ -110,6 +121,8 @@ class OutboundMessage(TenantOwned):
     delivered_at = models.DateTimeField(null=True, blank=True)
     provider_message_id = models.CharField(max_length=128, blank=True)
     error = models.TextField(blank=True)
+    # What the provider said when it refused: kind, code, text, by, raw. See messaging.providers.failures.
+    failure = models.JSONField("the provider's answer", default=dict, blank=True)
 
     idempotency_key = models.CharField(max_length=255, null=True, blank=True, editable=False)  # noqa: DJ001 - NULL is not unique
     request_digest = models.CharField(max_length=64, blank=True, editable=False)
@@ -127,7 +140,19 @@ class OutboundMessage(TenantOwned):
             models.Index(fields=["conversation", "-created_at"], name="outbound_of_conversation"),
             models.Index(fields=["not_before"], condition=models.Q(status="queued"), name="outbound_queued"),
             models.Index(fields=["claimed_at"], condition=models.Q(status="sending"), name="outbound_sending"),
-            models.Index(fields=["tenant", "provider_message_id"], name="outbound_provider_id"),
+            models.Index(
+                fields=["tenant", "created_at"], condition=models.Q(status="blocked"), name="outbound_blocked"
+            ),
+            models.Index(
+                fields=["account", "-claimed_at"],
+                condition=models.Q(claimed_at__isnull=False),
+                name="outbound_of_connection",
+            ),
+            models.Index(
+                fields=["account", "provider_message_id"],
+                condition=~models.Q(provider_message_id=""),
+                name="outbound_provider_id",
+            ),
         ]
         permissions: ClassVar = [
             ("send_outboundmessage", "Can send texts"),
@@ -138,9 +163,11 @@ class OutboundMessage(TenantOwned):
         return f"{self.get_status_display()}: {self.body[:40]}"
 
     @property
-    def is_reply(self) -> bool:
-        """Whether we wrote this text ourselves, in answer to one."""
-        return self.purpose in OUR_REPLIES
+    def confirmed_episode(self) -> tuple[int, int] | None:
+        """The opt-out that this text confirms, and which episode of it. None for every other text."""
+        if self.purpose != Purpose.OPT_OUT_CONFIRMATION or self.opt_out_id is None:
+            return None
+        return self.opt_out_id, self.episode or 0
 
 
 class InboundMessage(TenantOwned):
@@ -153,6 +180,7 @@ class InboundMessage(TenantOwned):
         OPTED_IN = "opted_in", "Opted in"
         NOT_LIFTED = "not_lifted", "Recorded; still opted out"
         HELP = "help", "Asked for help"
+        ANSWERED = "answered", "Texted a keyword"
         HELD = "held", "Held for review"
         RECORDED = "recorded", "Recorded"
         NONE = "none", "Stored"
@@ -160,7 +188,7 @@ class InboundMessage(TenantOwned):
     account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="+", db_index=False)
     event_key = models.CharField(max_length=255)
     conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, related_name="inbound", db_index=False)
-    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="inbound")
+    recipient = models.ForeignKey(Recipient, on_delete=models.PROTECT, related_name="inbound", db_index=False)
     sender_number = models.ForeignKey(SenderNumber, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     body = models.TextField(blank=True)
     raw_body = models.BinaryField()
@@ -188,11 +216,21 @@ class InboundMessage(TenantOwned):
         ]
         indexes: ClassVar = [
             models.Index(fields=["tenant", "-received_at", "-id"], name="inbound_newest_first"),
+            models.Index(fields=["recipient", "-received_at"], name="inbound_of_recipient"),
             models.Index(fields=["conversation", "-received_at"], name="inbound_of_conversation"),
+            models.Index(fields=["account", "-received_at"], name="inbound_of_connection"),
         ]
 
     def __str__(self) -> str:
         return self.body[:60]
+
+
+class DeliveryQuerySet(TenantQuerySet):
+    """Failed deliveries; those that nobody has put aside still wait."""
+
+    def waiting(self) -> Self:
+        """What is neither applied nor put aside by a person."""
+        return self.filter(handled_at=None, put_aside_at=None)
 
 
 class WebhookDelivery(TenantOwned):
@@ -202,7 +240,7 @@ class WebhookDelivery(TenantOwned):
         INBOUND = "inbound", "Incoming text"
         STATUS = "status", "Delivery status"
 
-    account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=8, choices=Kind.choices)
     raw_body = models.BinaryField()
     digest = models.CharField(max_length=64, editable=False)
@@ -213,6 +251,12 @@ class WebhookDelivery(TenantOwned):
     attempts = models.PositiveIntegerField(default=1)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     handled_at = models.DateTimeField(null=True, blank=True)
+    # A person has looked, and nothing is to be done about it. The row stays, and can be taken up again.
+    put_aside_at = models.DateTimeField(null=True, blank=True)
+    put_aside_by = models.CharField(max_length=160, blank=True)
+    put_aside_why = models.TextField(blank=True)
+
+    objects: ClassVar = DeliveryQuerySet.as_manager()
 
     class Meta:
         verbose_name = "failed delivery"
@@ -221,9 +265,10 @@ class WebhookDelivery(TenantOwned):
             models.UniqueConstraint(fields=["tenant", "account", "kind", "digest"], name="delivery_once")
         ]
         indexes: ClassVar = [
-            models.Index(fields=["next_attempt_at"], condition=models.Q(handled_at=None), name="delivery_due")
+            models.Index(fields=["next_attempt_at"], condition=models.Q(handled_at=None), name="delivery_due"),
+            models.Index(fields=["account", "-received_at"], name="delivery_of_connection"),
         ]
         permissions: ClassVar = [("retry_webhookdelivery", "Can try failed deliveries again")]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} of {self.received_at:%Y-%m-%d %H:%M}"
+        return f"{self.get_kind_display()} of {date_format(timezone.localtime(self.received_at), 'DATETIME_FORMAT')}"
