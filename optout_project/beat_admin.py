@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
@@ -72,7 +73,7 @@ class ScheduleAdmin(OperatorsOnly):
 
 def register() -> None:
     """Put our pages in place of the package's, and take out what nobody needs on a screen."""
-    unregister(PeriodicTask, *SCHEDULES, TOTPDevice)
+    unregister(PeriodicTask, *SCHEDULES, TOTPDevice, StaticDevice)
     admin.site.register(PeriodicTask, TaskAdmin)
     admin.site.register(SCHEDULES, ScheduleAdmin)
     _hide_axes()

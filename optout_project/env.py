@@ -6,6 +6,7 @@ import tempfile
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping
 from datetime import date
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,18 +23,35 @@ NAMES = (
     "BROKER_DIR",
     "DATABASE_URL",
     "DEBUG",
+    "EMAIL_FROM",
+    "EMAIL_URL",
     "ENCRYPTION_KEYS",
+    "FILES_DIR",
+    "FILES_KEPT_DAYS",
     "HOST",
+    "LINKS_VALID_DAYS",
+    "LISTS_S3_ACCESS_KEY",
+    "LISTS_S3_BUCKET",
+    "LISTS_S3_ENDPOINT",
+    "LISTS_S3_FOLDER",
+    "LISTS_S3_REGION",
+    "LISTS_S3_SECRET_KEY",
     "LOG_FORMAT",
     "LOG_LEVEL",
+    "OPERATORS_NEED_SECOND_STEP",
     "PORT",
     "PUBLIC_URL",
     "REDIS_URL",
     "REVOKE_ALL_FROM",
     "SECRET_KEY",
+    "SECURE_PROXY_SSL_HEADER",
+    "SESSION_HOURS",
+    "SESSION_IDLE_MINUTES",
     "SIMULATOR",
     "SIMULATOR_FAILURE_RATE",
     "SIMULATOR_LATENCY_MS",
+    "TRUSTED_PROXIES",
+    "UPLOAD_LIMIT_MB",
     "WEB_THREADS",
     "WEB_WORKERS",
     "WORKER_THREADS",
@@ -103,6 +121,20 @@ class Environment:
         found = [item.strip() for item in self.text(name).split(",")]
         return [item for item in found if item] or default
 
+    def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """Addresses and networks, separated by commas."""
+        try:
+            return [ip_network(item) for item in self.items(name, [])]
+        except ValueError as error:
+            raise WrongSetting(f"{name} is wrong, {error}: set it to networks such as 10.0.0.0/24.") from None
+
+    def header(self, name: str, default: str) -> str:
+        """The name of a header, as a request's META has it."""
+        value = self.text(name, default)
+        if not value.replace("-", "").isalnum() or not value.isascii():
+            raise WrongSetting(f"{name} is {value!r}: set it to the name of a header, such as {default}.")
+        return "HTTP_" + value.upper().replace("-", "_")
+
     def path(self, name: str, default: Path) -> Path:
         """A folder or file; a relative one is meant from the project's folder."""
         return BASE_DIR / Path(self.text(name, str(default))).expanduser()
@@ -122,6 +154,19 @@ class Environment:
         if value and not value.startswith(("redis://", "rediss://", "unix://")):
             raise WrongSetting(f"{name} must start with redis://, rediss:// or unix://.")
         return value
+
+    def email(self, name: str) -> dict[str, Any]:
+        """How to send e-mail, as Django's settings; nothing where the value is empty."""
+        value = self.text(name)
+        if not value:
+            return {}
+        try:
+            found: dict[str, Any] = dict(environ.Env.email_url_config(value))
+        except Exception:  # noqa: BLE001 - django-environ raises whatever the parts of the address make it raise
+            found = {}
+        if not found.get("EMAIL_BACKEND") or ("smtp" in value and not found.get("EMAIL_HOST")):
+            raise WrongSetting(f"{name} can't be read: write it like smtp+tls://user:password@mail.example.com:587.")
+        return found
 
     def database(self, name: str, default: str) -> dict[str, Any]:
         """Django's description of the database at an address."""

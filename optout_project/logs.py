@@ -1,4 +1,4 @@
-"""Logging: one line an event, with the phone numbers in it masked."""
+"""Logging: one line an event, with the phone numbers and the webhook tokens in it masked."""
 
 import re
 from typing import Any
@@ -12,6 +12,8 @@ PHONE = re.compile(
     r"|(?<![\w.+-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-]?)[2-9]\d{2}[ .-]?\d{4}(?![\w-])",
     re.IGNORECASE,
 )
+# The token in a webhook address is what keeps the address secret.
+TOKEN = re.compile(r"(/webhooks/[\w-]+/)[\w-]{8,}")
 KEPT_AT_START, KEPT_AT_END = 5, 2
 
 
@@ -28,7 +30,7 @@ def _mask(match: re.Match[str]) -> str:
 
 def mask_rendered(_logger: WrappedLogger, _method: str, rendered: EventDict | str) -> str:
     """Runs after the renderer, so that nothing is missed: values, nested values, tracebacks."""
-    return mask_phones(str(rendered))
+    return mask_phones(TOKEN.sub(r"\1***", str(rendered)))
 
 
 def _before() -> list[Processor]:

@@ -1,8 +1,7 @@
-"""What each person finds in the sidebar and on the start page: only what their role may open."""
+"""What each person finds in the sidebar: only what their role may open."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,13 +12,10 @@ from django.utils import timezone
 
 from accounts.admin_base import person_of
 from accounts.models import User
-from compliance.models import OptOut, ReviewItem
-from compliance.sentences import reach
-from messaging.models import WebhookDelivery
+from compliance.models import ReviewItem
 
 COUNT_AT_MOST = 100
-SOON = timedelta(days=2)
-RECENT = 6
+REVIEWS = "compliance_reviewitem_changelist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +40,11 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
         "Every day",
         (
             Link("Opt-outs", "do_not_disturb_on", "compliance_optout_changelist"),
+            Link("Consents", "thumb_up", "compliance_consent_changelist"),
             Link("Reviews", "rule", "compliance_reviewitem_changelist"),
             Link("Conversations", "forum", "messaging_conversation_changelist"),
             Link("Recipients", "contacts", "compliance_recipient_changelist"),
+            Link("Imports", "upload_file", "compliance_optoutimport_changelist"),
         ),
     ),
     (
@@ -55,23 +53,39 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("Incoming texts", "call_received", "messaging_inboundmessage_changelist"),
             Link("Outgoing texts", "call_made", "messaging_outboundmessage_changelist"),
             Link("Campaigns", "campaign", "messaging_campaign_changelist"),
+            Link("Texts sent elsewhere", "alt_route", "messaging_outsidetext_changelist"),
+            Link("Numbers not reached", "phone_disabled", "messaging_numbertrouble_changelist"),
             Link("Failed deliveries", "report", "messaging_webhookdelivery_changelist"),
+        ),
+    ),
+    (
+        "Lists",
+        (
+            Link("Exports", "download", "compliance_optoutexport_changelist"),
+            Link("Scheduled exports", "event_repeat", "compliance_exportschedule_changelist"),
+            Link("Clean a list", "cleaning_services", "compliance_cleanedlist_changelist"),
         ),
     ),
     (
         "Business",
         (
+            Link("Keywords", "key_visualizer", "compliance_keyword_changelist"),
+            Link("Replies", "reply", "compliance_replytemplate_changelist"),
             Link("Company numbers", "dialpad", "accounts_sendernumber_changelist"),
             Link("Employees", "group", "accounts_user_changelist"),
             Link("Sites", "location_on", "accounts_site_changelist"),
             Link("API keys", "key", "accounts_apikey_changelist"),
             Link("Provider connections", "cable", "accounts_provideraccount_changelist"),
+            Link("Providers' lists", "compare_arrows", "messaging_reconciliation_changelist"),
+            Link("Who read what", "visibility", "accounts_accessrecord_changelist"),
+            Link("Log-ins", "login", "accounts_login_changelist"),
             Link("Business settings", "settings", "accounts_tenant_changelist"),
         ),
     ),
     (
         "Installation",
         (
+            Link("Visit a business", "visibility_lock", "accounts_tenant_visits", OPERATOR),
             Link("Schedules", "schedule", "django_celery_beat_periodictask_changelist", OPERATOR),
             Link("Intervals", "timer", "django_celery_beat_intervalschedule_changelist", OPERATOR),
             Link("Crontabs", "calendar_month", "django_celery_beat_crontabschedule_changelist", OPERATOR),
@@ -85,6 +99,14 @@ def styles(request: HttpRequest) -> str:
     return static("optout/admin.css")
 
 
+def account_links(request: HttpRequest) -> list[dict[str, Any]]:
+    """What stands below one's own name."""
+    return [
+        {"title": "Your account", "link": reverse("admin:accounts_user_account")},
+        {"title": "Change password", "link": reverse("admin:password_change")},
+    ]
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar, without what this person may not open."""
     person = person_of(request)
@@ -94,7 +116,18 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def _items(links: Iterable[Link], person: User) -> list[dict[str, Any]]:
-    return [{"title": x.title, "icon": x.icon, "link": _link(x, person)} for x in links if x.opens_for(person)]
+    shown = [link for link in links if link.opens_for(person)]
+    return [{"title": x.title, "icon": x.icon, "link": _link(x, person), **_badge(x, person)} for x in shown]
+
+
+def _badge(link: Link, person: User) -> dict[str, str]:
+    """How many reviews wait, on every page; red once one is due soon."""
+    if link.page != REVIEWS:
+        return {}
+    waiting = count_some(ReviewItem.objects.visible_to(person).filter(status=ReviewItem.Status.OPEN))
+    if waiting == "0":
+        return {}
+    return {"badge": waiting, "badge_variant": "danger" if due_soon(person).exists() else "warning"}
 
 
 def _link(link: Link, person: User) -> str:
@@ -103,66 +136,14 @@ def _link(link: Link, person: User) -> str:
     return reverse(f"admin:{link.page}")
 
 
-def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """The start page: what waits, what happened, and where to go."""
-    person = person_of(request)
-    return {
-        **context,
-        "title": "Start",
-        "person": person,
-        "cards": [card for card in _cards(person) if card],
-        "recent": _recent(person),
-        "may_record": person.has_perm("compliance.record_optout"),
-        "groups": [group for group in sidebar(request) if group["title"]],
-    }
+def due_soon(person: User) -> QuerySet[ReviewItem]:
+    """The open reviews whose alert has come: two business days before they become opt-outs."""
+    rows = ReviewItem.objects.visible_to(person).filter(status=ReviewItem.Status.OPEN, alert_at__lte=timezone.now())
+    found: QuerySet[ReviewItem] = rows
+    return found
 
 
-def _cards(person: User) -> list[dict[str, Any] | None]:
-    return [_open_reviews(person), _due_soon(person), _failed(person)]
-
-
-def _open_reviews(person: User) -> dict[str, Any] | None:
-    if not person.has_perm("compliance.view_reviewitem"):
-        return None
-    rows = ReviewItem.objects.visible_to(person).filter(status=ReviewItem.Status.OPEN)
-    return _card("Open reviews", "Texts that may be an opt-out", rows, "compliance_reviewitem_changelist", "orange")
-
-
-def _due_soon(person: User) -> dict[str, Any] | None:
-    if not person.has_perm("compliance.view_reviewitem"):
-        return None
-    soon = timezone.now() + SOON
-    rows = ReviewItem.objects.visible_to(person).filter(status=ReviewItem.Status.OPEN, due_at__lte=soon)
-    return _card(
-        "Due within 2 days", "Unanswered, they become opt-outs", rows, "compliance_reviewitem_changelist", "red"
-    )
-
-
-def _failed(person: User) -> dict[str, Any] | None:
-    if not person.has_perm("messaging.view_webhookdelivery"):
-        return None
-    rows = WebhookDelivery.objects.visible_to(person).filter(handled_at=None)
-    words = "Delivered by a provider, not applied yet"
-    return _card("Failed deliveries", words, rows, "messaging_webhookdelivery_changelist", "red")
-
-
-def _card(title: str, words: str, rows: QuerySet[Any], page: str, colour: str) -> dict[str, Any]:
-    """A number to act on. Counting stops early, so that it costs the same in every business."""
+def count_some(rows: QuerySet[Any]) -> str:
+    """How many rows, up to a hundred: counting stops early, so that it costs the same in every business."""
     count = len(rows.order_by().values_list("pk", flat=True)[:COUNT_AT_MOST])
-    shown = f"{COUNT_AT_MOST - 1}+" if count == COUNT_AT_MOST else str(count)
-    colour = colour if count else "grey"
-    return {"title": title, "words": words, "count": shown, "link": reverse(f"admin:{page}"), "colour": colour}
-
-
-def _recent(person: User) -> list[dict[str, Any]]:
-    if not person.has_perm("compliance.view_optout"):
-        return []
-    rows = OptOut.objects.visible_to(person).select_related("recipient", "evidence").order_by("-changed_at", "-id")
-    return [
-        {
-            "row": row,
-            "reach": reach(row.scope, row.sender),
-            "link": reverse("admin:compliance_optout_change", args=[row.pk]),
-        }
-        for row in rows[:RECENT]
-    ]
+    return f"{COUNT_AT_MOST - 1}+" if count == COUNT_AT_MOST else str(count)

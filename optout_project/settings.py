@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from optout_project import env as environment
-from optout_project import logs
+from optout_project import logs, s3
 from optout_project.env import BASE_DIR
 
 env = environment.load()
@@ -33,6 +33,19 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"
 LOG_FORMAT = env.choice("LOG_FORMAT", "text", ("text", "json"))
 WEB_WORKERS = env.whole("WEB_WORKERS", 1, low=1, high=64)
 WEB_THREADS = env.whole("WEB_THREADS", 8, low=1, high=256)
+# Proxies whose word on the client's address and on https is believed. With none, nobody's is.
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+FORWARDED_PROTO_META = env.header("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto")
+# A log-in ends after so long without a click, and after so long in any case.
+SESSION_IDLE_MINUTES = env.whole("SESSION_IDLE_MINUTES", 60, low=5, high=1_440)
+SESSION_HOURS = env.whole("SESSION_HOURS", 12, low=1, high=720)
+# Each business decides for its own people; whoever runs the installation decides for its operators.
+OPERATORS_NEED_SECOND_STEP = env.flag("OPERATORS_NEED_SECOND_STEP", default=False)
+# Uploaded lists and what is made of them. Web and worker processes need the same folder.
+FILES_DIR = env.path("FILES_DIR", VAR_DIR / "files")
+FILES_KEPT_DAYS = env.whole("FILES_KEPT_DAYS", 30, low=1, high=3_650)
+LINKS_VALID_DAYS = env.whole("LINKS_VALID_DAYS", 7, low=1, high=365)
+UPLOAD_LIMIT_MB = env.whole("UPLOAD_LIMIT_MB", 1_024, low=1, high=100_000)
 WORKER_THREADS = env.whole("WORKER_THREADS", 4, low=1, high=256)
 
 # --- Applications ----------------------------------------------------------------------------------------------------
@@ -55,6 +68,7 @@ INSTALLED_APPS = [
     "axes",
     "django_otp",
     "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -65,6 +79,8 @@ INSTALLED_APPS = [
 
 # simple_history's middleware is left out on purpose: who acted is passed to opt_outs.py by its caller.
 MIDDLEWARE = [
+    "optout_project.proxies.client_address_middleware",
+    "optout_project.proxies.webhook_host_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -74,6 +90,8 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "accounts.local_time.local_time_middleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.sessions.session_age_middleware",
+    "accounts.sessions.second_step_middleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -184,7 +202,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.log_ins.NotesPasswordChange"},
 ]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
@@ -196,6 +214,8 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_VERBOSE = False
+AXES_LOCKOUT_CALLABLE = "accounts.log_ins.locked_out"
+OTP_TOTP_ISSUER = "Opt-out"
 
 
 def _allowed_hosts() -> list[str]:
@@ -204,14 +224,16 @@ def _allowed_hosts() -> list[str]:
     return sorted({"localhost", "127.0.0.1", "[::1]", own, urlsplit(PUBLIC_URL).hostname or own})
 
 
-ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", _allowed_hosts())
+# Providers call by the name in PUBLIC_URL, whatever else is allowed.
+ALLOWED_HOSTS = [*env.items("ALLOWED_HOSTS", _allowed_hosts()), urlsplit(PUBLIC_URL).hostname or "localhost"]
 PUBLIC_IS_HTTPS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = PUBLIC_IS_HTTPS
 CSRF_COOKIE_HTTPONLY = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+SECURE_PROXY_SSL_HEADER = (FORWARDED_PROTO_META, "https") if TRUSTED_PROXIES else None
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -220,6 +242,20 @@ X_FRAME_OPTIONS = "DENY"
 # Webhooks (64 KiB) and the API (2 MiB) measure their bodies themselves; this bounds the forms.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 3 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+
+# --- E-mail ----------------------------------------------------------------------------------------------------------
+
+# Tells those who may answer of reviews that are due soon. Without an address only the screen does.
+EMAIL = env.email("EMAIL_URL")
+EMAIL_ALERTS = bool(EMAIL)
+EMAIL_BACKEND = EMAIL.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+EMAIL_HOST = EMAIL.get("EMAIL_HOST") or ""
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL.get("EMAIL_HOST_USER") or "", EMAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_TLS", False), EMAIL.get("EMAIL_USE_SSL", False)
+EMAIL_PORT = EMAIL.get("EMAIL_PORT") or (465 if EMAIL_USE_SSL else 587 if EMAIL_USE_TLS else 25)
+EMAIL_FILE_PATH = EMAIL.get("EMAIL_FILE_PATH") or None
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"opt-out@{urlsplit(PUBLIC_URL).hostname}")
 
 # --- Language, time, static files ------------------------------------------------------------------------------------
 
@@ -236,6 +272,20 @@ WHITENOISE_MAX_AGE = 600
 # The files come from the packages themselves, so STATIC_ROOT need not be there.
 warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)
 
+# --- Stored files ----------------------------------------------------------------------------------------------------
+
+# "lists" has no address: its files leave through pages that ask who is there.
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "lists": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": FILES_DIR, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    },
+    # "exports", where one is set up: copies of what schedules make.
+    **s3.read_storage(env),
+}
+
 # --- API -------------------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -245,6 +295,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "NUM_PROXIES": 0,  # REMOTE_ADDR is the client already: proxies.py has seen to it
     "EXCEPTION_HANDLER": "accounts.problems.problem_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -265,6 +316,9 @@ SPECTACULAR_SETTINGS = {
         "MessageStatus": "messaging.models.OutboundMessage.Status",
         "OptOutStatus": "compliance.models.OptOut.Status",
         "Source": "compliance.models.Source",
+        "ConsentWay": "compliance.models.ConsentWay",
+        "EvidenceWay": "compliance.models.EVIDENCE_WAYS",
+        "ConsentWayTold": "messaging.consent_serializers.TOLD_BY_PROGRAMS",
         "Purpose": "compliance.purposes.Purpose",
         "AskedPurpose": "compliance.serializers.ASKED_PURPOSES",
     },
@@ -280,6 +334,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Opt-out",
     "SITE_SYMBOL": "do_not_disturb_on",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}handset/icon.svg"}],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "8px",
@@ -299,7 +354,8 @@ UNFOLD: dict[str, Any] = {
         },
     },
     "STYLES": ["optout_project.navigation.styles"],
-    "DASHBOARD_CALLBACK": "optout_project.navigation.dashboard",
+    "ACCOUNT": {"navigation": "optout_project.navigation.account_links"},
+    "DASHBOARD_CALLBACK": "optout_project.dashboard.start_page",
     "SIDEBAR": {
         "show_search": False,
         "show_all_applications": False,

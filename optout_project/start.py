@@ -128,7 +128,7 @@ def manage(*arguments: str) -> str:
 def demo_lines(url: str, demo: Mapping[str, Any]) -> list[str]:
     """Where to look and how to log in to the demo."""
     lines = [f"Open {url}", "", f"Log in at {url}/admin/ (demo log-ins, here alone):"]
-    logins = [("the whole system", demo["admin"])]
+    logins = [("the installation", demo["admin"])]
     logins += [(tenant["slug"], tenant["logins"][0]) for tenant in demo["tenants"] if tenant["logins"]]
     lines += [f"  {login['username']}  /  {login['password']}   ({what})" for what, login in logins]
     return [*lines, "", "Stop with Ctrl-C."]

@@ -16,9 +16,11 @@ def warm_up() -> None:
 
     from compliance.classifier import classify
     from compliance.due_dates import due_at
+    from compliance.text_rules.instructions import has_instruction
 
     get_resolver().url_patterns  # noqa: B018 - reading it imports every view
     classify("please stop")
+    has_instruction("Reply STOP to unsubscribe")
     due_at(timezone.now(), "US", "America/New_York")
 
 
