@@ -1,6 +1,6 @@
-"""`make bench`: measure on PostgreSQL, each figure as a ratio to a floor of the same run.
+"""`make bench`: how replies are read, then PostgreSQL, each figure as a ratio to a floor of the same run.
 
-Uses a database of its own (`optout_bench`) on the server of TEST_DATABASE_URL, made at the start and dropped at the
+Uses databases of its own (`optout_bench…`) on the server of TEST_DATABASE_URL, made at the start and dropped at the
 end. The worker is not running: what is measured is the request.
 """
 
@@ -10,28 +10,25 @@ import json
 import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import Callable
 
-import psycopg
+from benchmarks import exports, imports, pages, replies
+from benchmarks.serving import database, serve
 
 PORT = int(os.environ.get("BENCH_PORT", "8797"))
-SERVER = os.environ.get("TEST_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres")
-DATABASE = "optout_bench"
+DATABASE = os.environ.get("BENCH_DATABASE", "optout_bench")
 ROUNDS = 3
 BULK = 10_000
 
 
 def main() -> None:
     """Measure everything and print one table."""
-    with _database() as address, tempfile.TemporaryDirectory() as var:
+    replies.report()
+    with database(DATABASE) as address, tempfile.TemporaryDirectory() as var:
         os.environ.update(
             DATABASE_URL=address,
             VAR_DIR=var,
@@ -49,10 +46,13 @@ def main() -> None:
         from benchmarks.seed import seed
 
         seeded = seed()
-        with _server():
+        with serve(PORT, os.environ):
             _report("inbound STOP / bare HMAC + INSERT", 0.4, *_inbound(seeded))
             _report("single check / bare SELECT", 0.6, *_single_check(seeded))
         _report("bulk check of 10,000 / raw join", 0.5, *_bulk_check(seeded))
+        imports.report()
+        exports.report()
+    pages.report()
 
 
 def _report(name: str, aim: float, ours: float, floor: float) -> None:
@@ -128,7 +128,7 @@ def _bulk_check(seeded) -> tuple[float, float]:  # type: ignore[no-untyped-def]
 
     def ours() -> float:
         asked, started = numbers(), time.perf_counter()
-        assert len(check_many(seeded.tenant.pk, asked, seeded.sender, "marketing", timezone.now())) > BULK / 3
+        assert len(check_many(seeded.tenant, asked, seeded.sender, "marketing", timezone.now())) > BULK / 3
         return BULK / (time.perf_counter() - started)
 
     def floor() -> float:
@@ -148,40 +148,6 @@ def _checked(rate) -> float:  # type: ignore[no-untyped-def]
     if rate.refused:
         sys.exit(f"{rate.refused} requests were refused; the figure would mean nothing.")
     return float(rate.per_second)
-
-
-@contextmanager
-def _database() -> Iterator[str]:
-    with psycopg.connect(SERVER, autocommit=True) as server:
-        server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        server.execute(f"CREATE DATABASE {DATABASE}")
-    try:
-        yield urlunsplit(urlsplit(SERVER)._replace(path=f"/{DATABASE}"))
-    finally:
-        with psycopg.connect(SERVER, autocommit=True) as server:
-            server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-
-
-@contextmanager
-def _server() -> Iterator[None]:
-    """granian as `make serve` runs it, on a port of its own."""
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(PORT)]
-    command += ["--workers", "2", "--blocking-threads", "4", "--no-log", "optout_project.wsgi:application"]
-    process = subprocess.Popen(command)
-    try:
-        _wait_for_server()
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait_for_server() -> None:
-    for _ in range(100):
-        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{PORT}/healthz", timeout=1):
-            return
-        time.sleep(0.2)
-    sys.exit(f"The server did not answer on port {PORT}.")
 
 
 if __name__ == "__main__":

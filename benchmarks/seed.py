@@ -9,8 +9,8 @@ from accounts.models import ApiKey, ProviderAccount, SenderNumber, Tenant
 LIST_SIZE = 1_000_000
 
 _RECIPIENTS = """
-INSERT INTO compliance_recipient (tenant_id, number, created_at, seen_at)
-SELECT %s, '+1303' || lpad(n::text, 7, '0'), now(), now() FROM generate_series(1, %s) n
+INSERT INTO compliance_recipient (tenant_id, number, created_at, seen_at, opted_in_for)
+SELECT %s, '+1303' || lpad(n::text, 7, '0'), now(), now(), '[]' FROM generate_series(1, %s) n
 """
 _EVIDENCE = """
 INSERT INTO compliance_evidence (tenant_id, recipient_id, way, words, occurred_at, details, digest, created_at)

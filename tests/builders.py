@@ -9,8 +9,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
@@ -23,7 +25,7 @@ from compliance.evidence import Proof
 from compliance.models import ActorKind, OptOut, Recipient, ReviewItem, Source
 from compliance.purposes import Purpose
 from messaging import delivery
-from messaging.models import InboundMessage, OutboundMessage
+from messaging.models import Conversation, InboundMessage, OutboundMessage, OutsideText
 from messaging.sending import Submission, accept_send
 
 if TYPE_CHECKING:
@@ -84,34 +86,55 @@ def build_business(slug: str, name: str, numbers: tuple[str, str, str, str, str]
     """A business with five numbers: two long codes, toll-free, short code, and one behind `standard`."""
     values: dict[str, Any] = {"brand_name": name, "help_contact": f"help@{slug}.example", "is_demo": True, **fields}
     tenant = Tenant.objects.create(slug=slug, name=f"{name} Inc.", **values)
-    headquarters, branch = (Site.objects.create(tenant=tenant, name=f"{name} {place}") for place in ("HQ", "branch"))
-    simulator = build_account(tenant, "simulator")
-    standard = build_account(tenant, "standard", {"secret": [make_secret()], "base_url": "http://127.0.0.1:9/texts"})
+    headquarters, branch = Site.objects.bulk_create(
+        Site(tenant=tenant, name=f"{name} {place}") for place in ("HQ", "branch")
+    )
+    simulator, standard = ProviderAccount.objects.bulk_create(
+        [
+            _new_account(tenant, "simulator"),
+            _new_account(tenant, "standard", {"secret": [make_secret()], "base_url": "http://127.0.0.1:9/texts"}),
+        ]
+    )
     sites = (headquarters, branch, headquarters, headquarters, branch)
-    rows = [
-        SenderNumber.objects.create(tenant=tenant, number=number, kind=kind_of(number), site=site, account=simulator)
-        for number, site in zip(numbers, sites, strict=True)
-    ]
-    SenderNumber.objects.filter(pk=rows[4].pk).update(account=standard)
-    rows[4] = SenderNumber.objects.select_related("account", "tenant").get(pk=rows[4].pk)
-    users: dict[str, User] = {
-        str(role): _build_user(tenant, slug, str(role), headquarters) for role in Role if role != Role.PLATFORM_OPERATOR
-    }
+    accounts = (simulator, simulator, simulator, simulator, standard)
+    rows = SenderNumber.objects.bulk_create(
+        SenderNumber(tenant=tenant, number=number, kind=kind_of(number), site=site, account=account)
+        for number, site, account in zip(numbers, sites, accounts, strict=True)
+    )
+    roles = [str(role) for role in Role if role != Role.PLATFORM_OPERATOR]
+    people = User.objects.bulk_create(_new_user(tenant, slug, role, headquarters) for role in roles)
+    users: dict[str, User] = dict(zip(roles, people, strict=True))
     rows[0].users.add(users[Role.EMPLOYEE])
     return Business(tenant, headquarters, branch, users, simulator, standard, *rows)
 
 
-def _build_user(tenant: Tenant, slug: str, role: str, site: Site) -> User:
-    user: User = User.objects.create_user(
-        f"{slug}-{role}", f"{role}@{slug}.example", PASSWORD, tenant=tenant, role=role, site=site
+def _new_user(tenant: Tenant, slug: str, role: str, site: Site) -> User:
+    return User(
+        username=f"{slug}-{role}",
+        email=f"{role}@{slug}.example",
+        password=_hash_of_password(),
+        tenant=tenant,
+        role=role,
+        site=site,
     )
-    return user
+
+
+@cache
+def _hash_of_password() -> str:
+    return make_password(PASSWORD)
 
 
 def build_account(tenant: Tenant, provider: str, settings: dict[str, Any] | None = None) -> ProviderAccount:
-    account = ProviderAccount(tenant=tenant, provider=provider, name=provider, token=ProviderAccount.make_token())
-    account.settings = settings or {}
+    account = _new_account(tenant, provider, settings)
     account.save()
+    return account
+
+
+def _new_account(tenant: Tenant, provider: str, settings: dict[str, Any] | None = None) -> ProviderAccount:
+    account = ProviderAccount(
+        tenant=tenant, provider=provider, name=provider, token=ProviderAccount.make_token(), private_allowed=True
+    )
+    account.settings = settings or {}
     return account
 
 
@@ -250,6 +273,23 @@ def confirmations(business: Business, to: str = PERSON) -> list[OutboundMessage]
     return replies(business, to, Purpose.OPT_OUT_CONFIRMATION)
 
 
+def sent_elsewhere(business: Business, body: str, at: datetime, to: str = PERSON, **fields: Any) -> OutsideText:
+    """A text of an existing thread that did not pass through us."""
+    thread = Conversation.objects.get(tenant=business.tenant, recipient__number=to, sender=business.long_code.number)
+    row: OutsideText = OutsideText.objects.create(
+        tenant=business.tenant,
+        account=business.simulator,
+        provider_message_id=f"out-{uuid.uuid4()}",
+        conversation=thread,
+        recipient_id=thread.recipient_id,
+        sender_number=business.long_code,
+        body=body,
+        sent_at=at,
+        **fields,
+    )
+    return row
+
+
 # --- The list --------------------------------------------------------------------------------------------------------
 
 
@@ -275,7 +315,7 @@ def is_blocked(
     """Whether the gate refuses a text, asked from a fresh reading."""
     from compliance import gate
 
-    question = gate.Question(business.tenant.pk, number, purpose, sender or business.long_code)
+    question = gate.Question(business.tenant, number, purpose, sender or business.long_code)
     return not gate.check(question, timezone.now()).allowed
 
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 
 from compliance import triggers
-from messaging.providers import standard
+from messaging.providers import calls
 from tests import builders
 from tests.builders import Business, World
 from tests.fake_gateway import Gateway
@@ -53,12 +53,9 @@ def client() -> Client:
 
 
 @pytest.fixture
-def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait a moment for a gateway that hangs, not fifteen seconds."""
-    monkeypatch.setattr(standard, "TIMEOUT", 0.3)
-    standard._client.cache_clear()
-    yield
-    standard._client.cache_clear()
+    monkeypatch.setattr(calls, "TIMEOUT", 0.3)
 
 
 @pytest.fixture

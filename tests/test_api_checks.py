@@ -104,7 +104,7 @@ def test_the_other_business_sees_its_own_list(globex: Business) -> None:
 def test_a_check_answers_as_a_send_would(acme: Business, caller: Caller, purpose: str) -> None:
     for sender in (acme.long_code, acme.second_long_code):
         for number in (BLOCKED, HELD, BY_NUMBER, FREE):
-            decision = gate.check(gate.Question(acme.tenant.pk, number, purpose, sender), timezone.now())
+            decision = gate.check(gate.Question(acme.tenant, number, purpose, sender), timezone.now())
             expected = (decision.allowed, decision.reason or None)
             assert check(caller, number, sender=sender.number, purpose=purpose) == {number: expected}
 

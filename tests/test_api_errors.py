@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from django.core.cache import caches
+from django.db import DataError, IntegrityError, OperationalError
 from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
 
 from accounts.models import ApiKey, Tenant
+from accounts.problems import problem_handler
 from accounts.strict import LARGEST_BODY, TenantView
 from compliance.models import OptOut, Recipient
 from messaging.models import OutboundMessage
@@ -21,6 +23,9 @@ ADDRESSES = [
     ("POST", "messages", "send"),
     ("GET", "messages/7f3b7f3e-4b0e-4a4e-9a53-3d7c2c0f2f11", "read"),
     ("POST", "checks", "check"),
+    ("POST", "classifications", "check"),
+    ("GET", "consents", "read"),
+    ("POST", "consents", "write"),
     ("GET", "opt-outs", "read"),
     ("POST", "opt-outs", "write"),
     ("GET", "opt-outs/1", "read"),
@@ -71,8 +76,7 @@ def test_no_address_is_forgotten_in_the_table() -> None:
     named = {
         p.pattern.regex.pattern for p in views if any(p.pattern.match(f"api/v1/{path}") for _, path, _ in ADDRESSES)
     }
-    assert len(views) == 7
-    assert len(named) == 7
+    assert len(views) == len(named) == 9
 
 
 @pytest.mark.parametrize("what", ["key", "business"])
@@ -203,3 +207,12 @@ def test_a_bug_of_ours_is_a_problem_too(caller: Caller, monkeypatch: pytest.Monk
     answer = caller.get("opt-outs")
     assert_problem(answer, 500, "internal_error")
     assert b"secret detail" not in answer.content
+
+
+@pytest.mark.parametrize("error", [IntegrityError("twice"), DataError("too long")])
+def test_what_the_database_refuses_is_our_mistake_and_no_outage(error: Exception) -> None:
+    """A 503 asks to come again; that would break in the same way."""
+    assert problem_handler(error, {}) is None
+    outage = problem_handler(OperationalError("gone"), {})
+    assert outage is not None
+    assert outage.status_code == 503

@@ -31,11 +31,14 @@ OPERATIONS = {
     ("/api/v1/messages", "post"),
     ("/api/v1/messages/{message_id}", "get"),
     ("/api/v1/checks", "post"),
+    ("/api/v1/classifications", "post"),
     ("/api/v1/opt-outs", "get"),
     ("/api/v1/opt-outs", "post"),
     ("/api/v1/opt-outs/{opt_out_id}", "get"),
     ("/api/v1/opt-outs/{opt_out_id}/history", "get"),
     ("/api/v1/opt-outs/{opt_out_id}/lift", "post"),
+    ("/api/v1/consents", "get"),
+    ("/api/v1/consents", "post"),
 }
 
 

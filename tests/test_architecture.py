@@ -15,6 +15,7 @@ from optout_project.celery import SWEEPERS, app
 from optout_project.env import BASE_DIR
 
 APPS = ("accounts", "compliance", "messaging", "optout_project")
+PLAIN = tuple(f"compliance.{name}" for name in ("classifier", "keywords", "replies", "segments", "text_rules"))
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "tools", "services", "managers", "mixins"}
 
 
@@ -61,6 +62,12 @@ def test_only_opt_outs_writes_opt_outs() -> None:
     assert {module for module in writers if not belongs(module, "compliance.opt_outs")} == set()
 
 
+def test_only_opt_outs_stages_rows_of_lists() -> None:
+    users = {module for module, tree in sources() if "compliance.opt_outs.staging" in imports_of(tree)}
+
+    assert users == {"compliance.opt_outs.bulk"}
+
+
 def test_no_sql_names_the_tables_of_the_list_outside_compliance() -> None:
     tables = re.compile(r"compliance_(optout|historicaloptout|evidence|consent)\b")
     for module, tree in sources():
@@ -79,11 +86,27 @@ def test_only_the_doors_of_messaging_know_a_provider() -> None:
         if any(belongs(name, "messaging.providers") for name in imports_of(tree))
         and not belongs(module, "messaging.providers")
     }
-    doors = {"messaging.delivery", "messaging.receiving", "messaging.webhooks"}
-    setting_up = ("messaging.connections", "messaging.demo", "messaging.management")
+    doors = {
+        "messaging.delivery",
+        "messaging.incoming",
+        "messaging.receiving",
+        "messaging.receiving.scene",
+        "messaging.webhooks",
+    }
+    told_by_them = {"messaging.answering", "messaging.health", "messaging.learning"}
+    setting_up = (
+        "messaging.outside",
+        "messaging.reconciling",
+        "messaging.upkeep",
+        "messaging.connections",
+        "messaging.admin.connections",
+        "messaging.admin.connection_forms",
+        "messaging.demo",
+        "messaging.management",
+    )
 
     assert doors <= knowing
-    assert {module for module in knowing - doors if not belongs(module, *setting_up)} == set()
+    assert {module for module in knowing - doors - told_by_them if not belongs(module, *setting_up)} == set()
 
 
 def test_only_the_worker_half_hands_a_text_over() -> None:
@@ -118,7 +141,7 @@ def test_compliance_knows_no_messaging_and_no_queue() -> None:
 
 def test_the_classifier_and_its_words_import_no_django() -> None:
     for module, tree in sources():
-        if belongs(module, "compliance.classifier", "compliance.keywords", "compliance.replies"):
+        if belongs(module, *PLAIN):
             assert not [name for name in imports_of(tree) if belongs(name, "django", "accounts")], module
 
 
@@ -189,7 +212,17 @@ def test_every_promise_kept_later_has_a_sweeper() -> None:
         "messaging.tasks.sweep_queued",
         "messaging.tasks.sweep_deliveries",
         "messaging.tasks.sweep_holds",
+        "messaging.tasks.sweep_alerts",
         "messaging.tasks.sweep_stuck",
+        "messaging.tasks.sweep_comparisons",
+        "messaging.tasks.sweep_outside_texts",
+        "messaging.tasks.sweep_incidents",
+        "messaging.tasks.keep_up_connections",
+        "messaging.tasks.sweep_list_work",
+        "messaging.tasks.sweep_stored_files",
+        "messaging.tasks.sweep_export_schedules",
+        "messaging.tasks.sweep_export_deliveries",
+        "messaging.tasks.sweep_figures",
     }
 
 

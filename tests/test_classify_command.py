@@ -36,6 +36,10 @@ def test_one_json_object_a_line_from_standard_input(monkeypatch: pytest.MonkeyPa
     ]
 
 
+def test_what_is_unclear_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch=monkeypatch, stdin=b"STOP ads\n")[0]["reason"] == "Asks for texts to stop."
+
+
 def test_a_file_and_a_language(tmp_path: Path) -> None:
     file = tmp_path / "texts"
     file.write_text("\ufeffSTOP", encoding="utf-8")

@@ -1,5 +1,6 @@
 """`connect_provider`: connections to a provider, their secrets and their numbers (DESIGN 5)."""
 
+import base64
 import io
 import json
 from typing import Any
@@ -9,18 +10,22 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from accounts.models import ProviderAccount, SenderNumber, Tenant
+from messaging import connections
+from messaging.connections import NotConnected, Wish
 from tests import builders
 from tests.builders import Business, World, make_secret
 
 NUMBER = "+12025550142"
 OTHER_NUMBER = "+12025550143"
 BASE = "base_url=https://gateway.example/texts"
+SECRET = "whsec_" + base64.b64encode(b"a secret of these tests alone").decode()
+SET_SECRET = f"secret={SECRET}"
 
 
-def run(*arguments: str) -> dict[str, str]:
+def run(*arguments: str, stderr: io.StringIO | None = None) -> dict[str, str]:
     """The addresses that the command prints, and nothing but them."""
     out = io.StringIO()
-    call_command("connect_provider", *arguments, stdout=out)
+    call_command("connect_provider", *arguments, stdout=out, stderr=stderr or io.StringIO())
     assert out.getvalue().count("\n") == 1
     printed: dict[str, str] = json.loads(out.getvalue())
     assert set(printed) == {"inbound", "status"}
@@ -39,11 +44,11 @@ def account_behind(number: str, slug: str = "acme") -> ProviderAccount:
 
 
 def test_it_prints_the_addresses_and_makes_the_numbers(acme: Business) -> None:
-    printed, account = connect(NUMBER, "(202) 555-0143", "54321", secret="whsec_YWJj")
+    printed, account = connect(NUMBER, "(202) 555-0143", "54321", secret=SECRET)
     assert printed["inbound"] == f"{settings.PUBLIC_URL}/webhooks/standard/{account.token}/inbound"
     assert printed["status"] == f"{settings.PUBLIC_URL}/webhooks/standard/{account.token}/status"
-    assert account.settings == {"secret": ["whsec_YWJj"], "base_url": "https://gateway.example/texts"}
-    assert "YWJj" not in account.encrypted_settings
+    assert account.settings == {"secret": [SECRET], "base_url": "https://gateway.example/texts"}
+    assert SECRET not in account.encrypted_settings
     kinds = dict(SenderNumber.objects.filter(account=account).values_list("number", "kind"))
     assert kinds == {NUMBER: "long_code", OTHER_NUMBER: "long_code", "54321": "short_code"}
 
@@ -56,8 +61,8 @@ def test_a_text_by_the_printed_address_counts(acme: Business) -> None:
 
 
 def test_several_settings_may_follow_one_set(acme: Business) -> None:
-    run("acme", "standard", NUMBER, "--set", "secret=whsec_YWJj", BASE)
-    assert account_behind(NUMBER).settings["secret"] == ["whsec_YWJj"]
+    run("acme", "standard", NUMBER, "--set", SET_SECRET, BASE)
+    assert account_behind(NUMBER).settings["secret"] == [SECRET]
 
 
 def test_of_two_secrets_the_first_signs_and_both_verify(acme: Business) -> None:
@@ -85,10 +90,10 @@ def test_connecting_again_rotates_the_secret(acme: Business) -> None:
 
 
 def test_a_setting_that_is_named_again_is_replaced(acme: Business) -> None:
-    _, account = connect(NUMBER, secret="whsec_YWJj")
+    _, account = connect(NUMBER, secret=SECRET)
     run("acme", "standard", NUMBER, "--set", "base_url=https://new.example")
     account.refresh_from_db()
-    assert account.settings == {"secret": ["whsec_YWJj"], "base_url": "https://new.example"}
+    assert account.settings == {"secret": [SECRET], "base_url": "https://new.example"}
 
 
 def test_other_numbers_get_a_connection_of_their_own(acme: Business) -> None:
@@ -114,6 +119,29 @@ def test_the_same_number_at_another_business_is_another_row(acme: Business, glob
     assert account.tenant == acme.tenant
 
 
+def test_numbers_that_nobody_knew_are_named(acme: Business) -> None:
+    said = io.StringIO()
+    run("acme", "standard", acme.long_code.number, NUMBER, "--set", SET_SECRET, BASE, stderr=said)
+    assert said.getvalue() == "+1 202-555-0142 is new: it is a company number of Acme Inc. now.\n"
+
+
+def test_a_weak_secret_that_stood_can_be_rotated_away(acme: Business) -> None:
+    _, account = connect(NUMBER)
+    account.settings = {**account.settings, "secret": ["whsec_YWJj"]}
+    account.save()
+    run("acme", "standard", NUMBER, "--set", SET_SECRET)
+    account.refresh_from_db()
+    assert account.settings["secret"] == [SECRET, "whsec_YWJj"]
+
+
+def test_the_command_alone_leads_into_a_private_network(acme: Business) -> None:
+    run("acme", "standard", NUMBER, "--set", SET_SECRET, "base_url=http://127.0.0.1:9/texts")
+    assert account_behind(NUMBER).private_allowed
+    wish = Wish("standard", (OTHER_NUMBER,), {"secret": [SECRET], "base_url": ["https://127.0.0.1/texts"]})
+    with pytest.raises(NotConnected, match="private network"):
+        connections.open_connection(acme.tenant, wish)
+
+
 def test_the_simulator_is_for_demos(acme: Business, settings: Any) -> None:
     run("acme", "simulator", NUMBER)
     Tenant.objects.filter(slug="acme").update(is_demo=False)
@@ -135,16 +163,17 @@ def assert_refused(said: str, *arguments: str) -> None:
 @pytest.mark.parametrize(
     ("said", "arguments"),
     [
-        ("no business “nobody”", ("nobody", "standard", NUMBER, "--set", "secret=whsec_YWJj", BASE)),
+        ("no business “nobody”", ("nobody", "standard", NUMBER, "--set", SET_SECRET, BASE)),
         ("“pigeon” is not a provider", ("acme", "pigeon", NUMBER)),
-        ("“12” is not|“1” is not", ("acme", "standard", NUMBER, "1", "--set", "secret=whsec_YWJj", BASE)),
+        ("“12” is not|“1” is not", ("acme", "standard", NUMBER, "1", "--set", SET_SECRET, BASE)),
         ("“secret” is missing", ("acme", "standard", NUMBER, "--set", BASE)),
         ("“secret” is missing", ("acme", "standard", NUMBER, "--set", "secret=", BASE)),
-        ("“base_url” is missing", ("acme", "standard", NUMBER, "--set", "secret=whsec_YWJj")),
-        ("“base_url” must be an address", ("acme", "standard", NUMBER, "--set", "secret=whsec_YWJj", "base_url=no")),
+        ("“base_url” is missing", ("acme", "standard", NUMBER, "--set", SET_SECRET)),
+        ("“base_url” must be an address", ("acme", "standard", NUMBER, "--set", SET_SECRET, "base_url=no")),
+        ("“secret” is too short", ("acme", "standard", NUMBER, "--set", "secret=whsec_YWJj", BASE)),
         ("“secret” must be base64", ("acme", "standard", NUMBER, "--set", "secret=whsec_é", BASE)),
-        ("“colour” is not a setting", ("acme", "standard", NUMBER, "--set", "secret=whsec_YWJj", BASE, "colour=red")),
-        ("takes one value", ("acme", "standard", NUMBER, "--set", "secret=whsec_YWJj", BASE, "base_url=https://b")),
+        ("“colour” is not a setting", ("acme", "standard", NUMBER, "--set", SET_SECRET, BASE, "colour=red")),
+        ("takes one value", ("acme", "standard", NUMBER, "--set", SET_SECRET, BASE, "base_url=https://b")),
         ("is no setting", ("acme", "standard", NUMBER, "--set", "secret")),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from messaging import delivery
+from messaging import delivery, sweeping
 from messaging.models import OutboundMessage
 from messaging.providers.base import DeliveryState, NotTaken, StatusUpdate
 from messaging.providers.simulator import Simulator
@@ -62,7 +62,7 @@ def test_a_broken_provider_leaves_the_outcome_unknown_and_is_not_asked_again(
     assert len(gateway.taken) == 1
 
 
-@pytest.mark.parametrize("how", [*Misbehaviour])
+@pytest.mark.parametrize("how", [Misbehaviour.HANG, Misbehaviour.CLOSE])
 def test_a_connection_that_breaks_or_hangs_leaves_the_outcome_unknown(
     acme: Business, gateway: Gateway, how: Misbehaviour, short_timeouts: None
 ) -> None:
@@ -286,6 +286,54 @@ def test_a_word_that_is_faster_than_our_own_saving_stands(acme: Business, monkey
     assert message.status == Status.FAILED
 
 
+def test_a_word_by_the_providers_id_that_is_faster_than_our_saving_is_kept_and_applied(acme: Business) -> None:
+    message = send(acme)
+    assert delivery.claim_message(message.pk, timezone.now())
+    word = {"provider_message_id": "theirs", "status": "failed", "error": "dead"}
+    assert post_webhook(acme.simulator, word, kind="status").status_code == 200
+    assert builders.unapplied(acme) == 1
+
+    OutboundMessage.objects.filter(pk=message.pk).update(status=Status.SENT, provider_message_id="theirs")
+    sweeping.retry_deliveries(timezone.now() + timedelta(minutes=1))
+    message.refresh_from_db()
+    assert (message.status, builders.unapplied(acme)) == (Status.FAILED, 0)
+
+
+def test_the_ids_of_two_gateways_that_count_from_one_do_not_meet(acme: Business, globex: Business) -> None:
+    messages = [send(business) for business in (acme, acme, globex)]
+    accounts = [acme.standard, acme.simulator, globex.standard]
+    for message, account in zip(messages, accounts, strict=True):
+        OutboundMessage.objects.filter(pk=message.pk).update(
+            status=Status.SENT, account=account, provider_message_id="1"
+        )
+    assert status_callback(acme, "delivered", provider_message_id="1") == 200
+    assert [OutboundMessage.objects.get(pk=message.pk).status for message in messages] == ["delivered", "sent", "sent"]
+
+
+def test_a_word_that_comes_as_our_saving_ends_is_not_lost(acme: Business, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = send(acme)
+    assert delivery.claim_message(message.pk, timezone.now())
+
+    def save_meanwhile(*_: Any) -> bool:
+        OutboundMessage.objects.filter(pk=message.pk).update(status=Status.SENT, provider_message_id="theirs")
+        return False
+
+    monkeypatch.setattr(delivery, "_is_saving_one", save_meanwhile)
+    word = StatusUpdate(DeliveryState.DELIVERED, provider_message_id="theirs")
+    assert delivery.apply_status(acme.simulator, word, timezone.now())
+    message.refresh_from_db()
+    assert message.status == Status.DELIVERED
+
+
+def test_a_word_that_cannot_be_read_holds_up_no_other(acme: Business, gateway: Gateway) -> None:
+    message = sent_through(acme, gateway)
+    words = [{"status": "gone"}, {"status": "delivered", "provider_message_id": message.provider_message_id}]
+    assert post_webhook(acme.standard, words, kind="status").status_code == 400
+    message.refresh_from_db()
+    assert message.status == Status.DELIVERED
+    assert builders.unapplied(acme) == 1
+
+
 @pytest.mark.parametrize("ids", [{"message_id": "no uuid"}, {"provider_message_id": "nobody"}])
 def test_a_word_about_an_unknown_text_is_taken_and_changes_nothing(acme: Business, ids: dict[str, str]) -> None:
     assert status_callback(acme, "delivered", **ids) == 200
@@ -317,7 +365,7 @@ def test_a_status_that_is_faster_than_our_save_costs_no_id(acme: Business) -> No
     message = send(acme)
     claim = delivery.claim_message(message.pk, timezone.now())
     assert claim is not None
-    delivery.apply_status(acme.tenant.pk, StatusUpdate(DeliveryState.SENT, str(message.pk)), timezone.now())
+    delivery.apply_status(acme.simulator, StatusUpdate(DeliveryState.SENT, str(message.pk)), timezone.now())
     delivery.hand_over(claim)
     message.refresh_from_db()
     assert (message.status, message.provider_message_id, message.attempts) == ("sent", f"sim-{message.pk}", 1)

@@ -17,7 +17,7 @@ from tests.builders import PERSON, Business, opt_out_of, send, text_in
 
 
 def ask(business: Business, number: str = PERSON, purpose: str = "transactional", **more: object) -> gate.Decision:
-    question = gate.Question(business.tenant.pk, number, purpose, business.long_code, **more)  # type: ignore[arg-type]
+    question = gate.Question(business.tenant, number, purpose, business.long_code, **more)  # type: ignore[arg-type]
     return gate.check(question, timezone.now())
 
 
@@ -46,7 +46,8 @@ def test_a_refusal_names_rule_scope_opt_out_date_and_words(acme: Business) -> No
     assert decision.opt_out_id == row.pk
     assert decision.since == row.opted_out_at
     assert decision.words == "Unsubscribe!"
-    assert f"{row.opted_out_at.astimezone(ZoneInfo(acme.tenant.time_zone)):%Y-%m-%d}" in decision.sentence
+    day = row.opted_out_at.astimezone(ZoneInfo(acme.tenant.time_zone))
+    assert f" on {day:%b} {day.day}, {day.year} " in decision.sentence
 
 
 def test_a_refusal_says_whether_the_person_or_the_business_asked(acme: Business) -> None:
@@ -101,7 +102,7 @@ def test_the_five_minutes_of_a_confirmation_are_exact(acme: Business, seconds: i
     row = opt_out_of(acme)
 
     confirms = gate.Confirms(row.pk, row.episode, row.asked_at)
-    question = gate.Question(acme.tenant.pk, PERSON, "opt_out_confirmation", acme.long_code, confirms=confirms)
+    question = gate.Question(acme.tenant, PERSON, "opt_out_confirmation", acme.long_code, confirms=confirms)
     assert gate.check(question, row.asked_at + timedelta(seconds=seconds)).allowed == allowed
 
 
@@ -121,7 +122,7 @@ def test_many_numbers_are_two_queries_however_many(acme: Business) -> None:
     text_in(acme, "leave me alone", from_=builders.OTHER_PERSON)
     numbers = [PERSON, builders.OTHER_PERSON, *(builders.new_person() for _ in range(3000))]
     with CaptureQueriesContext(connection) as queries:
-        refusals = gate.check_many(acme.tenant.pk, numbers, acme.long_code, "marketing", timezone.now())
+        refusals = gate.check_many(acme.tenant, numbers, acme.long_code, "marketing", timezone.now())
 
     assert len(queries) <= 2
     assert {number: refusal.reason for number, refusal in refusals.items()} == {
@@ -133,7 +134,7 @@ def test_many_numbers_are_two_queries_however_many(acme: Business) -> None:
 def test_checking_stores_nothing(acme: Business) -> None:
     before = {table: table.objects.count() for table in (Recipient, OutboundMessage)}
     ask(acme)
-    gate.check_many(acme.tenant.pk, [builders.new_person()], None, "marketing", timezone.now())
+    gate.check_many(acme.tenant, [builders.new_person()], None, "marketing", timezone.now())
 
     assert {table: table.objects.count() for table in before} == before
 

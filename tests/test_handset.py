@@ -216,7 +216,7 @@ def test_a_held_thread_takes_a_persons_text_after_the_warning(client: Client, no
 
 def test_the_toll_free_number_leaves_stop_to_the_network(client: Client, northwind: Company) -> None:
     html = post(client, "handset_text", northwind, word="STOP", number=northwind.senders[-1].number)
-    assert "The network answers this word by itself" in html
+    assert "the network answers this word by itself" in html
     assert tiles(html) == ["stop"] * 10
     assert 'class="step next"' in html.split("See the one confirmation")[1]
 

@@ -55,3 +55,12 @@ def test_every_way_into_the_log_is_masked(capsys: pytest.CaptureFixture[str], lo
     written = capsys.readouterr().err
     assert written.count("+1202*****2") >= 4
     assert "+1202555" not in written
+
+
+def test_the_token_of_a_webhook_address_is_in_no_log(capsys: pytest.CaptureFixture[str]) -> None:
+    logging.config.dictConfig(logs.configure("INFO", "text"))
+    token = "X0zUXzhvg3NYRyxOzGgSxfVEJdMweX-x"
+    logging.getLogger("django.request").warning("Forbidden: %s", f"/webhooks/twilio/{token}/inbound?a=1")
+    written = capsys.readouterr().err
+    assert "/webhooks/twilio/***/inbound?a=1" in written
+    assert token not in written

@@ -111,3 +111,11 @@ def test_a_trunk_prefix_behind_the_country_code_is_no_second_identity() -> None:
     assert not phone.is_e164("+49015112345607")
     assert phone.parse_number("+49015112345607", "US") == phone.parse_number("+4915112345607", "US")
     assert phone.is_e164("+390669812345"), "Italian numbers do begin with 0"
+
+
+@pytest.mark.parametrize(
+    ("written", "number"),
+    [("12025550123", "+12025550123"), ("+12025550123", "+12025550123"), ("12345", "12345"), ("Acme", "Acme"), ("", "")],
+)
+def test_a_plus_that_a_gateway_leaves_away_is_added(written: str, number: str) -> None:
+    assert phone.add_plus(written) == number

@@ -206,7 +206,5 @@ def test_one_business_is_never_judged_by_another_ones_list(acme: Business, globe
     text_in(globex, "STOP")
     builders.opt_out_by_staff(globex)
 
-    assert gate.check(
-        gate.Question(acme.tenant.pk, builders.PERSON, "marketing", acme.long_code), timezone.now()
-    ).allowed
-    assert gate.check_many(acme.tenant.pk, [builders.PERSON], acme.long_code, "marketing", timezone.now()) == {}
+    assert gate.check(gate.Question(acme.tenant, builders.PERSON, "marketing", acme.long_code), timezone.now()).allowed
+    assert gate.check_many(acme.tenant, [builders.PERSON], acme.long_code, "marketing", timezone.now()) == {}

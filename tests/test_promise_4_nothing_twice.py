@@ -150,7 +150,7 @@ def test_what_could_not_be_applied_is_applied_once_by_sweeper_and_redelivery(
 
     body = {"id": "in-1", "from": PERSON, "to": acme.long_code.number, "text": "STOP"}
     with monkeypatch.context() as patch:
-        patch.setattr(receiving, "classify", boom)
+        patch.setattr(receiving, "wording_of", boom)
         assert post_webhook(acme.simulator, body).status_code == 503
         assert post_webhook(acme.simulator, body).status_code == 503
     assert WebhookDelivery.objects.count() == 1

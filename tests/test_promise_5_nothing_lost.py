@@ -208,7 +208,7 @@ def test_the_reply_is_a_row_of_the_same_transaction_as_its_cause(acme: Business)
         assert not table.objects.exists()
 
 
-@pytest.mark.parametrize("step", ["classify", "queue_reply", "touch_conversation"])
+@pytest.mark.parametrize("step", ["wording_of", "queue_reply", "touch_conversation"])
 def test_wherever_applying_breaks_nothing_half_done_remains(
     acme: Business, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -234,7 +234,7 @@ def test_a_kept_webhook_is_dated_as_it_came(acme: Business, monkeypatch: pytest.
         raise ZeroDivisionError("a bug of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr(receiving, "classify", boom)
+        patch.setattr(receiving, "wording_of", boom)
         text_in(acme, "STOP")
     text_in(acme, "START")
     sweeping.retry_deliveries(timezone.now() + timedelta(minutes=1))
@@ -248,7 +248,7 @@ def test_a_webhook_that_keeps_failing_is_tried_with_growing_pauses_and_never_giv
     def boom(*args: Any, **kwargs: Any) -> Any:
         raise ZeroDivisionError("a bug of ours")
 
-    monkeypatch.setattr(receiving, "classify", boom)
+    monkeypatch.setattr(receiving, "wording_of", boom)
     text_in(acme, "STOP")
     pauses = []
     for _ in range(8):
@@ -287,7 +287,7 @@ def test_a_person_can_try_a_kept_webhook_again(acme: Business, monkeypatch: pyte
         raise ZeroDivisionError("a bug of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr(receiving, "classify", boom)
+        patch.setattr(receiving, "wording_of", boom)
         text_in(acme, "STOP", from_=PERSON)
         kept = WebhookDelivery.objects.get()
         assert webhooks.retry_delivery(kept, timezone.now()) is False

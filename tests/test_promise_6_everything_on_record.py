@@ -11,16 +11,22 @@ from django.utils import timezone
 
 from accounts.models import User
 from compliance import audit, opt_outs, triggers
-from compliance.models import Consent, Evidence, OptOut
+from compliance.models import Consent, Evidence, Keyword, OptOut, ReplyTemplate
 from messaging import delivery
 from messaging.models import Campaign
 from tests import builders
 from tests.builders import Business, deliver_all, history_of, lift_by_staff, opt_out_of, send, text_in
 
 ON_POSTGRES = connection.vendor == "postgresql"
-PROTECTED = ["compliance_historicaloptout", "compliance_evidence", "compliance_consent"]
+PROTECTED = [
+    "compliance_historicaloptout",
+    "compliance_evidence",
+    "compliance_consent",
+    "compliance_historicalkeyword",
+    "compliance_historicalreplytemplate",
+]
 KEPT = ["compliance_optout", "compliance_recipient"]
-KEYS = {"compliance_historicaloptout": "history_id"}
+KEYS = {table: "history_id" for table in PROTECTED if "historical" in table}
 
 
 @pytest.fixture
@@ -29,6 +35,8 @@ def filled(acme: Business) -> Business:
     text_in(acme, "START")
     text_in(acme, "STOP")
     text_in(acme, "START")
+    Keyword.objects.create(tenant=acme.tenant, word="ADIOS", meaning="opt_out")
+    ReplyTemplate.objects.create(tenant=acme.tenant, kind="help_reply", language="en", body="{brand}: {help_contact}")
     return acme
 
 
@@ -363,8 +371,10 @@ def test_every_table_of_proof_has_its_triggers() -> None:
     from django.apps import apps
 
     tables = {model._meta.db_table for model in apps.get_app_config("compliance").get_models()}
-    proof = {table for table in tables if "historical" in table or table.endswith(("evidence", "consent"))}
-    assert proof == set(triggers.APPEND_ONLY)
+    proof = {
+        table for table in tables if "historical" in table or table.endswith(("evidence", "consent", "evidencepack"))
+    }
+    assert proof | {"accounts_accessrecord"} == set(triggers.APPEND_ONLY)
 
 
 # --- Lifting ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import base64
 import json
 import socket
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,9 @@ from messaging.providers.base import (
     RawWebhook,
     RefusedForGood,
     Rejected,
+    StatusUpdate,
     Unreadable,
+    WebhookKind,
 )
 from messaging.providers.standard import Standard
 from tests.builders import make_secret
@@ -130,7 +133,7 @@ def test_without_a_secret_nothing_is_verified(secret: Any) -> None:
 )
 def test_the_providers_time_is_read_in_its_usual_forms(sent_at: Any, read: datetime | None) -> None:
     body = json.dumps({"id": "1", "from": "+1", "to": "2", "text": "STOP", "sent_at": sent_at}).encode()
-    (text,) = Standard().read_inbound(signed(body))
+    (text,) = Standard().read(signed(body), {})
 
     assert isinstance(text, InboundText)
     assert text.sent_at == read
@@ -138,8 +141,10 @@ def test_the_providers_time_is_read_in_its_usual_forms(sent_at: Any, read: datet
 
 def test_a_status_is_read_by_our_id_and_by_theirs() -> None:
     body = b'[{"message_id": "a", "status": "sent"}, {"provider_message_id": "b", "status": "failed", "error": "x"}]'
-    first, second = Standard().read_status(signed(body))
+    first, second = Standard().read(replace(signed(body), kind=WebhookKind.STATUS), {})
 
+    assert isinstance(first, StatusUpdate)
+    assert isinstance(second, StatusUpdate)
     assert (first.state, first.message_id) == (DeliveryState.SENT, "a")
     assert (second.state, second.provider_message_id, second.error) == (DeliveryState.FAILED, "b", "x")
 
@@ -147,7 +152,7 @@ def test_a_status_is_read_by_our_id_and_by_theirs() -> None:
 @pytest.mark.parametrize("body", [b"{}", b'{"from": "+1"}', b'{"from": true, "to": "+1"}', b"[[]]"])
 def test_what_is_no_text_is_unreadable(body: bytes) -> None:
     with pytest.raises(Unreadable):
-        Standard().read_inbound(RawWebhook({}, body, NOW))
+        Standard().read(RawWebhook({}, body, NOW), {})
 
 
 # --- Out -------------------------------------------------------------------------------------------------------------

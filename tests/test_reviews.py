@@ -275,7 +275,7 @@ def test_wanting_back_is_no_hold_and_has_no_due_date(acme: Business) -> None:
 
 
 def test_the_opt_in_that_releases_a_hold_is_confirmed(acme: Business) -> None:
-    text_in(acme, "please stop texting me")
+    text_in(acme, UNCLEAR)
     text_in(acme, "START")
     (confirmation,) = builders.replies(acme)
     assert (confirmation.purpose, confirmation.status) == ("opt_in_confirmation", "queued")
@@ -295,26 +295,26 @@ def use_number_scope(business: Business) -> None:
 
 def test_a_stop_to_one_number_leaves_what_is_unclear_on_another(acme: Business) -> None:
     use_number_scope(acme)
-    text_in(acme, "please stop texting me", to=acme.second_long_code)
+    text_in(acme, UNCLEAR, to=acme.second_long_code)
     text_in(acme, "STOP", to=acme.long_code)
     assert ReviewItem.objects.get().status == "open"
 
 
 def test_a_start_to_one_number_leaves_what_is_unclear_on_another(acme: Business) -> None:
     use_number_scope(acme)
-    text_in(acme, "please stop texting me", to=acme.second_long_code)
+    text_in(acme, UNCLEAR, to=acme.second_long_code)
     text_in(acme, "START", to=acme.long_code)
     assert ReviewItem.objects.get().status == "open"
 
 
 def test_a_block_of_the_business_answers_no_review(acme: Business) -> None:
-    text_in(acme, "please stop texting me")
+    text_in(acme, UNCLEAR)
     builders.opt_out_by_staff(acme, requested_by=OptOut.RequestedBy.BUSINESS)
     assert ReviewItem.objects.get().status == "open"
 
 
 def test_an_unclear_text_to_an_unknown_number_becomes_an_opt_out_of_everything(acme: Business) -> None:
     use_number_scope(acme)
-    text_in(acme, "please stop texting me", to="+19995550100")
+    text_in(acme, UNCLEAR, to="+19995550100")
     answer(open_hold(acme), Status.OPTED_OUT, builders.staff(acme))
     assert opt_out_of(acme).scope == "tenant"

@@ -354,7 +354,7 @@ def test_without_a_company_number_blocked_for_any_is_blocked(by_number: Business
 
     text_in(by_number, "STOP")
 
-    question = gate.Question(by_number.tenant.pk, PERSON, "transactional")
+    question = gate.Question(by_number.tenant, PERSON, "transactional")
     assert not gate.check(question, BEFORE_REVOKE_ALL).allowed
 
 
@@ -368,9 +368,9 @@ def test_single_and_bulk_checks_agree(by_number: Business, globex: Business) -> 
     for now in (BEFORE_REVOKE_ALL, datetime(2027, 3, 1, tzinfo=UTC)):
         for sender in senders:
             for purpose in ("marketing", "transactional"):
-                many = gate.check_many(by_number.tenant.pk, people.values(), sender, purpose, now)
+                many = gate.check_many(by_number.tenant, people.values(), sender, purpose, now)
                 for name, number in people.items():
-                    one = gate.check(gate.Question(by_number.tenant.pk, number, purpose, sender), now)
+                    one = gate.check(gate.Question(by_number.tenant, number, purpose, sender), now)
                     assert one.allowed == (number not in many), (name, sender, purpose, now)
                     if not one.allowed:
                         assert (one.reason, one.scope, one.opt_out_id) == (

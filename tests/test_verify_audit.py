@@ -1,15 +1,20 @@
 """`verify_audit` passes on every honest story, and names what was changed behind our back."""
 
+import hashlib
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
 
 from compliance import opt_outs, triggers
 from compliance.audit import find_faults
-from compliance.evidence import Proof
+from compliance.evidence import Proof, seal
 from compliance.models import ActorKind, OptOut, Source
 from tests.builders import PERSON, Business, opt_out_of, text_in
 
@@ -116,3 +121,20 @@ def test_lists_hold_too(acme: Business, tmp_path: object) -> None:
     record_many(acme.tenant, [Line(PERSON, proof), Line("+12125550178", proof)], opt_outs.SYSTEM, timezone.now())
     assert OptOut.history.count() == 2
     assert list(find_faults()) == []
+
+
+@given(words=st.text(), file=st.text(), line=st.integers(), at=st.datetimes(timezones=st.just(UTC)))
+def test_the_seal_is_that_of_json_with_sorted_keys(words: str, file: str, line: int, at: datetime) -> None:
+    """As the seals of old evidence were made: they must go on to hold."""
+    details = {"line": line, "file": file, "deep": {"b": 1, "a": [None, 1.5, True]}}
+    said = {
+        "tenant": 3,
+        "recipient": 7,
+        "way": "import",
+        "words": words,
+        "occurred_at": at.timestamp(),
+        "details": details,
+    }
+    text = json.dumps(said, sort_keys=True, ensure_ascii=False)
+    proof = Proof("import", words, at, details)
+    assert seal(3, 7, "import", words, at, proof.details_as_json) == hashlib.sha256(text.encode()).hexdigest()

@@ -20,18 +20,19 @@ class Broker:
 
     def __init__(self) -> None:
         self.said: list[str] = []
+        self.kept_up: list[str] = []
         self.fails = False
         self.hangs = threading.Event()
         self.hangs.set()
 
     def send_task(self, name: str, args: list[str], **options: Any) -> None:
-        assert name == "messaging.tasks.deliver"
+        assert name in ("messaging.tasks.deliver", "messaging.tasks.keep_up_connection")
         assert options["retry"] is False
         assert options["expires"]
         assert self.hangs.wait(30)
         if self.fails:
             raise OperationalError("connection refused")
-        self.said += args
+        (self.said if name == waking.DELIVER else self.kept_up).extend(args)
 
 
 @pytest.fixture
@@ -66,6 +67,18 @@ def test_what_is_rolled_back_wakes_nobody(acme: Business, broker: Broker) -> Non
     flush()
 
     assert broker.said == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_texts_and_connections_wake_tasks_of_their_own(acme: Business, broker: Broker) -> None:
+    with transaction.atomic():
+        first, second = send(acme), send(acme)
+        waking.wake_upkeep(acme.standard.pk)
+        third = send(acme)
+    flush()
+
+    assert broker.said == [str(message.pk) for message in (first, second, third)]
+    assert broker.kept_up == [str(acme.standard.pk)]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -130,7 +143,7 @@ def test_a_full_queue_drops_the_nudge_and_blocks_nobody(broker: Broker, monkeypa
     waker = waking._waker()
     start = time.perf_counter()
     for number in range(100):
-        waker.post(str(number))
+        waker.post(waking.DELIVER, str(number))
 
     assert time.perf_counter() - start < 1.0
     broker.hangs.set()

@@ -13,8 +13,8 @@ from django.db import DatabaseError
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from compliance.classifier import classify
 from compliance.models import Evidence
+from compliance.wording import wording_of
 from messaging import receiving, sweeping, webhooks
 from messaging.models import InboundMessage, WebhookDelivery
 from tests import builders
@@ -347,7 +347,7 @@ def boom(*args: Any, **kwargs: Any) -> Any:
 def test_a_bug_of_ours_answers_503_and_keeps_the_delivery_alone(
     acme: Business, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving, "classify", boom)
+    monkeypatch.setattr(receiving, "wording_of", boom)
     body = raw()
 
     response = post_webhook(acme.standard, body)
@@ -385,8 +385,8 @@ def test_one_bad_text_among_several_keeps_the_delivery_and_applies_the_others(
 ) -> None:
     people = [builders.new_person() for _ in range(3)]
     body = [STOP | {"id": f"in-{person}", "from": person} for person in people]
-    calls = iter([classify, boom, classify, classify, classify])
-    monkeypatch.setattr(receiving, "classify", lambda *args: next(calls)(*args))  # noqa: PLW0108
+    calls = iter([wording_of, boom, wording_of, wording_of, wording_of])
+    monkeypatch.setattr(receiving, "wording_of", lambda *args: next(calls)(*args))  # noqa: PLW0108
 
     assert post_webhook(acme.standard, body).status_code == 503
     assert sweeping.retry_deliveries(timezone.now() + timedelta(minutes=1)) == 1
@@ -399,7 +399,7 @@ def test_equal_bodies_of_two_webhooks_are_kept_as_two(acme: Business, monkeypatc
     """STOP, START, STOP in the same words without ids: none of them stands for another."""
     body = {"from": PERSON, "to": "+12025550100", "text": "STOP"}
     with monkeypatch.context() as patch:
-        patch.setattr(receiving, "classify", boom)
+        patch.setattr(receiving, "wording_of", boom)
         for webhook_id in ("wh-1", "wh-2", "wh-1"):
             content = json.dumps(body).encode()
             headers = sign(acme.standard, content, webhook_id=webhook_id)

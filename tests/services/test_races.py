@@ -81,7 +81,7 @@ def test_ten_deliveries_of_a_kept_webhook_and_its_sweeper_at_once_apply_it_once(
         raise ZeroDivisionError("a bug of ours")
 
     with monkeypatch.context() as patch:
-        patch.setattr(receiving, "classify", boom)
+        patch.setattr(receiving, "wording_of", boom)
         text_in(acme, "STOP", id="in-1")
 
     def sweep() -> int:

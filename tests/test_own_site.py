@@ -1,0 +1,78 @@
+"""What site managers and employees see of lists: what concerns their own numbers, and what concerns all of them."""
+
+import pytest
+
+from accounts.models import SenderNumber, Site, User
+from compliance.models import Consent, OptOut, ReviewItem
+from tests.admin_pages import UNCLEAR, log_in, page
+from tests.builders import Business, World, new_person, opt_out_by_staff, text_in
+
+
+@pytest.fixture
+def opted_out(world: World) -> dict[str, OptOut]:
+    """Somebody for all numbers; somebody for the employee's, for another one of the site, for another site's."""
+    made = {"all": opt_out_by_staff(world.acme, new_person()).opt_out}
+    for name, sender in (
+        ("own", world.acme.long_code),
+        ("site", world.acme.toll_free),
+        ("elsewhere", world.acme.second_long_code),
+    ):
+        made[name] = opt_out_by_staff(world.acme, new_person(), sender=sender).opt_out
+    opt_out_by_staff(world.globex, new_person())
+    return made
+
+
+@pytest.mark.parametrize(
+    ("role", "sees"),
+    [
+        ("employee", {"all", "own"}),
+        ("site_manager", {"all", "own", "site"}),
+        ("compliance_officer", {"all", "own", "site", "elsewhere"}),
+        ("auditor", {"all", "own", "site", "elsewhere"}),
+    ],
+)
+def test_opt_outs_of_own_numbers_and_of_all(
+    world: World, opted_out: dict[str, OptOut], role: str, sees: set[str]
+) -> None:
+    client = log_in(world.acme.user(role))
+    listed = {row.pk for row in client.get(page("compliance.optout", "changelist")).context["cl"].result_list}
+    assert listed == {opted_out[name].pk for name in sees}
+    for name, row in opted_out.items():
+        status = client.get(page("compliance.optout", "change", row.pk)).status_code
+        assert status == (200 if name in sees else 404), name
+
+
+def test_reviews_and_consents_of_the_own_site(acme: Business) -> None:
+    for to in (acme.long_code, acme.second_long_code):
+        text_in(acme, UNCLEAR, from_=new_person(), to=to)
+        text_in(acme, "START", from_=new_person(), to=to)
+    manager = acme.user("site_manager")
+    assert {row.texted for row in ReviewItem.objects.visible_to(manager)} == {acme.long_code.number}
+    seen = {row.sender for row in Consent.objects.visible_to(manager)}
+    assert acme.second_long_code.number not in seen
+
+
+def test_numbers_people_and_sites_of_the_own_site(world: World, acme: Business) -> None:
+    manager, elsewhere = acme.user("site_manager"), acme.user("auditor")
+    User.objects.filter(pk=elsewhere.pk).update(site=acme.branch)
+    assert set(Site.objects.visible_to(manager)) == {acme.headquarters}
+    assert set(SenderNumber.objects.visible_to(manager)) == {acme.long_code, acme.toll_free, acme.short_code}
+    assert elsewhere not in User.objects.visible_to(manager)
+    assert manager in User.objects.visible_to(manager)
+    client = log_in(manager)
+    assert client.get(page("accounts.user", "change", elsewhere.pk)).status_code == 404
+    assert client.get(page("accounts.sendernumber", "change", acme.second_long_code.pk)).status_code == 404
+
+
+def test_a_manager_without_a_site_sees_what_concerns_all_alone(acme: Business, opted_out: dict[str, OptOut]) -> None:
+    manager = acme.user("site_manager")
+    manager.site = None
+    manager.save()
+    assert set(OptOut.objects.visible_to(manager)) == {opted_out["all"]}
+    assert not SenderNumber.objects.visible_to(manager).exists()
+    assert not User.objects.visible_to(manager).exists()
+
+
+def test_an_employee_names_a_number_of_theirs_alone(acme: Business) -> None:
+    form = log_in(acme.user("employee")).get(page("compliance.optout", "opt_out")).context["form"]
+    assert list(form.fields["sender"].queryset) == [acme.long_code]
