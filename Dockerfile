@@ -4,8 +4,10 @@ FROM python:3.11-slim
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 LOG_FORMAT=json
 WORKDIR /app
 
-COPY requirements.txt .
-RUN pip install --no-cache-dir --disable-pip-version-check --requirement requirements.txt
+# --build-arg REQUIREMENTS=requirements-s3.txt adds what copies of exports to S3 need.
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-s3.txt ./
+RUN pip install --no-cache-dir --disable-pip-version-check --requirement requirements.txt --requirement "$REQUIREMENTS"
 
 COPY . .
 # Secrets that the environment does not give are made once in this folder: keep it on a volume.

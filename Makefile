@@ -20,7 +20,7 @@ fi
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-services test-browser lint bench venv packages packages-dev
+.PHONY: help run serve test test-services test-browser screenshots lint bench venv packages packages-dev
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -37,11 +37,15 @@ test: packages-dev ## the default tests, on SQLite
 test-services: packages-dev ## the same tests and more on PostgreSQL and Redis (TEST_DATABASE_URL=, TEST_REDIS_URL=)
 	@TEST_DATABASE_URL="$(TEST_DATABASE_URL)" TEST_REDIS_URL="$(TEST_REDIS_URL)" $(BIN)/python -m tests.reachable
 	@TEST_SERVICES=on TEST_DATABASE_URL="$(TEST_DATABASE_URL)" TEST_REDIS_URL="$(TEST_REDIS_URL)" \
-		$(BIN)/python -m pytest -n 2 -m "not browser"
+		$(BIN)/python -m pytest -n 2 --migrations -m "not browser"
 
 test-browser: packages-dev ## the story of the README in a real browser (CHROMIUM=)
 	@[ -x "$(CHROMIUM)" ] || { echo "$(CHROMIUM) is missing: apt install chromium, or set CHROMIUM=." >&2; exit 1; }
 	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m browser
+
+screenshots: packages-dev ## the pictures of docs/images, from the demo in a real browser (CHROMIUM=)
+	@[ -x "$(CHROMIUM)" ] || { echo "$(CHROMIUM) is missing: apt install chromium, or set CHROMIUM=." >&2; exit 1; }
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -m browser tests/browser/pictures.py
 
 lint: packages-dev ## style, types and the direction of imports
 	@$(BIN)/ruff check .
