@@ -30,6 +30,7 @@ def main(arguments: list[str]) -> int:
         print("Usage: python -m optout_project.start run|serve", file=sys.stderr)
         return 2
     mode = arguments[0]
+    end_quietly_on_signals()
     settings = compose(mode, os.environ)
     take_over(settings)
     check_port(settings["HOST"], int(settings["PORT"]))
@@ -38,6 +39,17 @@ def main(arguments: list[str]) -> int:
     print("Starting…", flush=True)
     threading.Thread(target=watch, args=(settings, greeting), daemon=True).start()
     return supervise()
+
+
+def end_quietly_on_signals() -> None:
+    """Whoever ends us while we still prepare gets no traceback, and the command that runs then ends with us.
+
+    supervise() takes the signals over; until it has, their default would end this process alone, or with a status of
+    failure. Under nohup a closed terminal stays ignored.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: sys.exit(0))
 
 
 def compose(mode: str, process: Mapping[str, str]) -> dict[str, str]:

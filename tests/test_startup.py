@@ -272,7 +272,7 @@ def record_migrations(database: sqlite3.Connection) -> None:
 
 
 @pytest.fixture
-def migrated(django_db_setup: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def migrated(db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' own database under a start: only one start has to wait until every migration has run."""
     if connection.vendor == "sqlite":
         made = sqlite3.connect(connection.settings_dict["NAME"])
@@ -309,10 +309,13 @@ def test_it_ends_when_its_terminal_is_gone_though_nobody_signals_it(tmp_path: Pa
 
 
 @pytest.mark.usefixtures("migrated")
-def test_a_signal_while_it_still_starts_ends_it_too(started: _Started) -> None:
-    started.wait_for("Starting")
-    started.process.send_signal(signal.SIGHUP)
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", ["Preparing the database", "Starting"])
+def test_a_signal_while_it_still_starts_ends_it_too(started: _Started, step: str, number: signal.Signals) -> None:
+    started.wait_for(step)
+    started.process.send_signal(number)
     assert started.ended() == 0
+    assert "Traceback" not in started.output
 
 
 @pytest.mark.usefixtures("migrated")
