@@ -281,22 +281,41 @@ def test_only_one_company_number_of_ones_own_is_closed(world: World, boss: Clien
     )
 
 
-def test_ticked_recipients_stand_in_the_form(world: World, boss: Client) -> None:
-    for number in (BY_TEXT, BY_STAFF, LIFTED):
-        text_in(world.acme, "Hello", from_=number)
-    text_in(world.globex, "Hello", from_=JAPANESE)
-    rows = boss.get(RECIPIENTS).context["cl"].result_list
-    ticked = [row.pk for row in rows if row.number in (BY_TEXT, LIFTED)]
-    answer = boss.post(RECIPIENTS, {"action": "opt_out_ticked", "_selected_action": ticked})
+def tick(client: Client, address: str, *rows: Any) -> Any:
+    ticked = [row.pk for row in rows]
+    return client.post(address, {"action": "opt_out_ticked", "_selected_action": ticked}, follow=True)
+
+
+def listed(client: Client, address: str) -> dict[str, Any]:
+    """The rows of a list by whose they are."""
+    rows = client.get(address).context["cl"].result_list
+    return {getattr(row, "recipient", row).number: row for row in rows}
+
+
+@pytest.mark.parametrize("address", [RECIPIENTS, LIST])
+def test_ticked_rows_stand_in_the_form(world: World, boss: Client, address: str) -> None:
+    fill(world.acme)
+    fill(world.globex)
+    before = OptOut.history.count()
+    rows = listed(boss, address)
+    answer = tick(boss, address, rows[BY_TEXT], rows[LIFTED])
     assert answer.context["form"].initial["numbers"].splitlines() == [BY_TEXT, LIFTED]
     assert f'action="{MANY}"' in answer.content.decode()
-    assert not OptOut.objects.exists()
+    assert OptOut.history.count() == before
 
 
-def test_what_another_business_has_can_not_be_ticked(world: World, boss: Client) -> None:
-    text_in(world.globex, "Hello", from_=JAPANESE)
-    foreign = log_in(world.globex.user("tenant_admin")).get(RECIPIENTS).context["cl"].result_list[0]
-    answer = boss.post(RECIPIENTS, {"action": "opt_out_ticked", "_selected_action": [foreign.pk]}, follow=True)
+def test_somebody_with_two_ticked_opt_outs_stands_in_the_form_once(world: World, boss: Client) -> None:
+    for sender in (world.acme.long_code, world.acme.second_long_code):
+        opt_out_by_staff(world.acme, BY_STAFF, sender=sender)
+    answer = tick(boss, LIST, *OptOut.objects.filter(tenant=world.acme.tenant))
+    assert answer.context["form"].initial["numbers"] == BY_STAFF
+
+
+@pytest.mark.parametrize("address", [RECIPIENTS, LIST])
+def test_what_another_business_has_can_not_be_ticked(world: World, boss: Client, address: str) -> None:
+    fill(world.globex)
+    foreign = listed(log_in(world.globex.user("tenant_admin")), address)[JAPANESE]
+    answer = tick(boss, address, foreign)
     assert JAPANESE not in answer.content.decode()
     assert "one business at a time" in answer.content.decode()
 
@@ -305,8 +324,6 @@ def test_who_may_not_record_is_offered_nothing(world: World) -> None:
     text_in(world.acme, "Hello", from_=BY_TEXT)
     auditor = log_in(world.acme.user("auditor"))
     assert "Opt out the ticked" not in auditor.get(RECIPIENTS).content.decode()
-    row = auditor.get(RECIPIENTS).context["cl"].result_list[0]
-    answer = auditor.post(RECIPIENTS, {"action": "opt_out_ticked", "_selected_action": [row.pk]})
-    assert b"Opt out many numbers" not in answer.content
+    assert b"Opt out many numbers" not in tick(auditor, RECIPIENTS, listed(auditor, RECIPIENTS)[BY_TEXT]).content
     assert auditor.post(MANY, many(BY_TEXT)).status_code == 403
     assert not OptOut.objects.exists()

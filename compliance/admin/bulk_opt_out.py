@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from unfold import widgets
 
@@ -27,6 +29,7 @@ AT_ONCE = 1_000
 NAMED_AT_MOST = 20
 PARTS = re.compile(r"[,;\t]")
 RECORD = "compliance.record_optout"
+PAGE = "admin/compliance/optout/opt_out_many.html"
 SAID = {
     Listed.NEW: ("{n} number is opted out for {reach}.", "{n} numbers are opted out for {reach}."),
     Listed.ALREADY: ("{n} was opted out already.", "{n} were opted out already."),
@@ -134,4 +137,28 @@ class WithBulkOptOut(TenantAdmin):
         if request.method == "POST" and form.is_valid():
             messages.success(request, say(record_all(form, person_of(request)), form))
             return self.go_to("changelist")
-        return self.show(request, "admin/compliance/optout/opt_out_many.html", {"form": form, "title": "Opt out many"})
+        return self.show(request, PAGE, {"form": form, "title": "Opt out many"})
+
+
+class WithTickedOptOut(TenantAdmin):
+    """A list whose ticked rows can be opted out together: `number_field` leads from a row to the recipient's number."""
+
+    actions = ("opt_out_ticked",)  # type: ignore[assignment]
+    list_disable_select_all = True
+    number_field: str
+
+    @admin.action(description="Opt out the ticked numbers", permissions=["record"])
+    def opt_out_ticked(self, request: HttpRequest, ticked: QuerySet[Any]) -> HttpResponse | None:
+        """The form with the ticked numbers in it: nothing is recorded before a reason is given."""
+        rows = list(ticked.values_list("tenant_id", self.number_field)[: self.list_per_page])
+        businesses = {tenant_id for tenant_id, _ in rows}
+        if len(businesses) != 1:
+            messages.error(request, "Tick numbers of one business at a time.")
+            return None
+        lines = "\n".join(sorted({number for _, number in rows}))
+        form = BulkOptOutForm(person_of(request), initial={"numbers": lines, "business": businesses.pop()})
+        context = {"form": form, "title": "Opt out many", "action": reverse("admin:compliance_optout_opt_out_many")}
+        return self.show(request, PAGE, context)
+
+    def has_record_permission(self, request: HttpRequest) -> bool:
+        return person_of(request).has_perm(RECORD)

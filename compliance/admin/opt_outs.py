@@ -13,7 +13,7 @@ from accounts.admin_base import READS, PageAdmin, SearchedByNumber, address_of, 
 from accounts.admin_words import choice_label, moment, number, quote, two_lines
 from accounts.models import User
 from compliance import opt_outs
-from compliance.admin.bulk_opt_out import WithBulkOptOut
+from compliance.admin.bulk_opt_out import WithBulkOptOut, WithTickedOptOut
 from compliance.admin.forms import OptBackInForm, OptOutForm, UndoForm
 from compliance.admin.history import timeline_of
 from compliance.admin.list_filters import (
@@ -45,7 +45,7 @@ SAID = {
 
 
 @admin.register(OptOut)
-class OptOutAdmin(SearchedByNumber, WithSavedFilters, WithBulkOptOut, PageAdmin):
+class OptOutAdmin(SearchedByNumber, WithSavedFilters, WithBulkOptOut, WithTickedOptOut, PageAdmin):
     page_template = "admin/compliance/optout/page.html"
     change_list_template = "admin/compliance/optout/list.html"
     list_display = ("shown_number", "state", "shown_scope", "asked", "who", "before", "texted_to")
@@ -64,6 +64,7 @@ class OptOutAdmin(SearchedByNumber, WithSavedFilters, WithBulkOptOut, PageAdmin)
         ("changed_at", ChangedDayFilter),
     )
     list_filter_sheet = True
+    number_field = "recipient__number"
     empty_title = "Nobody is opted out"
     empty_text = "Opt-outs that arrive by text appear here by themselves. What comes by phone or e-mail, enter above."
 

@@ -3,10 +3,8 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -15,7 +13,7 @@ from accounts.admin_base import PageAdmin, SearchedByNumber, person_of, require
 from accounts.admin_filters import BUSINESS
 from accounts.admin_words import label, moment, number
 from accounts.models import AccessRecord, OptOutScope
-from compliance.admin.bulk_opt_out import RECORD, BulkOptOutForm
+from compliance.admin.bulk_opt_out import RECORD, WithTickedOptOut
 from compliance.admin.forms import PackForm
 from compliance.admin.reviews import due_label
 from compliance.evidence_pack import make_pack
@@ -29,33 +27,17 @@ PACK = "compliance.make_evidencepack"
 
 
 @admin.register(Recipient)
-class RecipientAdmin(SearchedByNumber, PageAdmin):
+class RecipientAdmin(SearchedByNumber, WithTickedOptOut, PageAdmin):
     page_template = "admin/compliance/recipient/page.html"
     list_display = ("shown_number", "state", "seen")
     search_fields = ("number",)
     change_list_template = "admin/compliance/recipient/list.html"
-    actions = ("opt_out_ticked",)  # type: ignore[assignment]
-    list_disable_select_all = True
+    number_field = "number"
     empty_title = "No recipients yet"
     empty_text = "Everybody whom you text, or who texts you, appears here by themselves."
 
     class Media:
         js = ("optout/list_keys.js",)
-
-    @admin.action(description="Opt out the ticked numbers", permissions=["record"])
-    def opt_out_ticked(self, request: HttpRequest, ticked: QuerySet[Any]) -> HttpResponse | None:
-        """The form with the ticked numbers in it: nothing is recorded before a reason is given."""
-        rows = list(ticked[: self.list_per_page])
-        if len({row.tenant_id for row in rows}) != 1:
-            messages.error(request, "Tick numbers of one business at a time.")
-            return None
-        lines = "\n".join(sorted(row.number for row in rows))
-        form = BulkOptOutForm(person_of(request), initial={"numbers": lines, "business": rows[0].tenant_id})
-        context = {"form": form, "title": "Opt out many", "action": reverse("admin:compliance_optout_opt_out_many")}
-        return self.show(request, "admin/compliance/optout/opt_out_many.html", context)
-
-    def has_record_permission(self, request: HttpRequest) -> bool:
-        return person_of(request).has_perm(RECORD)
 
     @admin.display(description="number")
     def shown_number(self, row: Recipient) -> SafeString:
