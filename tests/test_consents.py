@@ -4,19 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import ConsentPolicy, SenderNumber
-from compliance import audit, double_opt_in, gate
-from compliance.consents.questions import YES_WITHIN
+from accounts.models import SenderNumber
+from compliance import audit
 from compliance.consents.writing import Given
 from compliance.evidence import Proof
-from compliance.keywords.folding import plain
-from compliance.models import Consent, ConsentQuestion, ConsentWay, Recipient, ReviewItem
-from compliance.replies import QUESTION, render_reply
-from messaging import delivery
+from compliance.models import Consent, ConsentWay, Recipient, ReviewItem
 from messaging.consenting import Consented, give_consent
 from messaging.models import InboundMessage, OutboundMessage
 from tests import builders
@@ -62,23 +56,8 @@ def agree(
     return give_consent(business.tenant, number, given, builders.staff(business), now, confirm_from=confirm_from)
 
 
-@pytest.fixture
-def careful(acme: Business) -> Business:
-    """A business that texts only with consent."""
-    acme.tenant.consent_policy = ConsentPolicy.ONLY_WITH_CONSENT
-    acme.tenant.save()
-    return _afresh(acme)
-
-
-@pytest.fixture
-def asking(acme: Business) -> Business:
-    """A business that asks for a YES."""
-    acme.tenant.double_opt_in = True
-    acme.tenant.save()
-    return _afresh(acme)
-
-
-def _afresh(business: Business) -> Business:
+def afresh(business: Business) -> Business:
+    """The business after a change: its numbers see it too."""
     for number in business.numbers:
         number.tenant = business.tenant
     return business
@@ -231,224 +210,6 @@ def test_a_first_text_is_no_consent_elsewhere(acme: Business, public: SenderNumb
     text_in(acme, "What is this about?", from_=OTHER_PERSON)
 
     assert not Consent.objects.exists()
-
-
-# --- Double opt-in ---------------------------------------------------------------------------------------------------
-
-
-def test_the_confirmation_becomes_a_question_and_yes_makes_it_count(asking: Business) -> None:
-    done = agree(asking)
-    agree(asking)
-    (question,) = texts(asking)
-    assert "Reply YES" in question.body
-    assert recipient(asking).opted_in_for == []
-    deliver_all()
-    text_in(asking, "Yes!")
-
-    confirmed = Consent.objects.get(way="double_opt_in")
-    assert (confirmed.wording, confirmed.campaign, confirmed.actor_kind) == (SHOWN, "Spring sale", "recipient")
-    assert ConsentQuestion.objects.get(consent=done.recorded.consent).answer == confirmed
-    assert recipient(asking).opted_in_for == ["*"]
-    assert last_inbound(asking).outcome == InboundMessage.Outcome.OPTED_IN
-    assert "Thank you for subscribing" in texts(asking)[1].body
-    assert list(audit.find_faults()) == []
-
-    text_in(asking, "YES")
-    assert len(texts(asking)) == 2
-
-
-def test_yes_says_nothing_where_nobody_asked(asking: Business) -> None:
-    """NET-20."""
-    text_in(asking, "STOP")
-    text_in(asking, "YES")
-    text_in(asking, "YES", from_=OTHER_PERSON)
-
-    assert is_blocked(asking)
-    assert not Consent.objects.exists()
-
-
-def test_yes_counts_only_to_the_number_that_asked(asking: Business) -> None:
-    agree(asking)
-    deliver_all()
-    text_in(asking, "YES", to=asking.second_long_code)
-
-    assert recipient(asking).opted_in_for == []
-
-
-def test_yes_to_a_question_that_never_went_out_is_none(asking: Business) -> None:
-    agree(asking)
-    text_in(asking, "YES")
-
-    assert recipient(asking).opted_in_for == []
-
-
-def test_a_question_that_the_gate_refuses_is_withdrawn(asking: Business) -> None:
-    asking.long_code.is_active = False
-    asking.long_code.save()
-    agree(asking)
-
-    assert ConsentQuestion.objects.get().closed_at is not None
-
-
-def test_yes_after_the_question_lapsed_is_none(asking: Business) -> None:
-    agree(asking)
-    deliver_all()
-    with time_machine.travel(timezone.now() + YES_WITHIN + timedelta(minutes=1), tick=False):
-        text_in(asking, "YES")
-
-    assert recipient(asking).opted_in_for == []
-
-
-def test_a_stop_answers_the_question(asking: Business) -> None:
-    agree(asking)
-    deliver_all()
-    text_in(asking, "STOP")
-    text_in(asking, "YES")
-
-    assert is_blocked(asking)
-    assert not Consent.objects.filter(way="double_opt_in").exists()
-    assert Recipient.objects.get(number=PERSON).opted_in_for == []
-
-
-def test_start_needs_no_second_yes(asking: Business) -> None:
-    text_in(asking, "STOP")
-    text_in(asking, "START")
-
-    assert not ConsentQuestion.objects.exists()
-    assert not is_blocked(asking)
-
-
-def test_an_import_asks_nobody_and_counts(asking: Business) -> None:
-    agree(asking, way=ConsentWay.IMPORT)
-
-    assert texts(asking) == []
-    assert recipient(asking).opted_in_for == ["*"]
-
-
-@pytest.mark.parametrize("language", sorted(double_opt_in.questions()))
-def test_a_question_fits_and_its_own_word_answers_it(language: str) -> None:
-    text = render_reply(QUESTION, language, brand="B" * 60, help_contact="")
-    words = double_opt_in.questions()[language]["yes"]
-
-    assert 20 <= len(text) <= 320
-    assert set(text) <= GSM_7, set(text) - GSM_7
-    assert "STOP" in text or "ARRET" in text
-    assert f" {words[0].upper()}" in text
-    assert all(plain(word) == word and double_opt_in.is_yes(f" {word.upper()}! ") for word in words)
-
-
-@pytest.mark.parametrize("text", ["", "no", "yes to the meeting at eight", "maybe", "ok", "👍", "yesterday"])
-def test_other_answers_are_no_yes(text: str) -> None:
-    assert not double_opt_in.is_yes(text)
-
-
-GSM_7 = set(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
-    "abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-
-
-# --- Only with consent -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("purpose", ["marketing", "transactional", "conversational", "emergency"])
-def test_without_consent_nothing_is_sent_and_with_it_all_is(careful: Business, purpose: str) -> None:
-    assert (send(careful, purpose=purpose).status, send(careful, purpose=purpose).reason) == ("blocked", "no_consent")
-    agree(careful)
-
-    assert send(careful, purpose=purpose).status == "queued"
-
-
-def test_people_who_texted_first_are_answered_and_not_advertised_to(careful: Business) -> None:
-    text_in(careful, "Are you open on Sunday?")
-
-    assert send(careful, purpose="conversational").status == "queued"
-    assert send(careful, purpose="transactional").reason == "no_consent"
-    assert send(careful, purpose="marketing").reason == "no_consent"
-
-
-def test_our_own_replies_and_emergencies_need_no_consent(careful: Business) -> None:
-    text_in(careful, "HELP")
-    text_in(careful, "STOP")
-    deliver_all()
-
-    assert [text.status for text in builders.replies(careful)] == ["delivered", "delivered"]
-    sent = send(careful, OTHER_PERSON, purpose="emergency", emergency_reason="Gas leak.")
-    assert sent.status == "queued"
-
-
-def test_a_consent_for_one_number_opens_that_number(careful: Business) -> None:
-    agree(careful, sender=careful.long_code)
-
-    assert not is_blocked(careful)
-    assert is_blocked(careful, sender=careful.second_long_code)
-    assert not gate.check(gate.Question(careful.tenant, PERSON, "marketing"), timezone.now()).allowed
-
-
-def test_a_pending_consent_opens_nothing(careful: Business) -> None:
-    careful.tenant.double_opt_in = True
-    careful.tenant.save()
-    agree(careful)
-
-    assert is_blocked(careful)
-
-
-def test_an_opt_out_is_worth_more_than_a_consent(careful: Business) -> None:
-    agree(careful)
-    text_in(careful, "STOP")
-
-    assert send(careful).reason == "opted_out"
-    text_in(careful, "START")
-    assert send(careful).status == "queued"
-
-
-def test_the_claim_asks_again(acme: Business) -> None:
-    waiting = send(acme)
-    acme.tenant.consent_policy = ConsentPolicy.ONLY_WITH_CONSENT
-    acme.tenant.save()
-    delivery.deliver(waiting.pk)
-
-    waiting.refresh_from_db()
-    assert (waiting.status, waiting.reason) == ("blocked", "no_consent")
-
-
-def test_changing_the_policy_frees_nobody(careful: Business) -> None:
-    text_in(careful, "STOP")
-    careful.tenant.consent_policy = ConsentPolicy.UNLESS_OPTED_OUT
-    careful.tenant.save()
-
-    assert is_blocked(careful)
-    assert send(careful, OTHER_PERSON).status == "queued"
-
-
-@pytest.mark.parametrize("purpose", ["marketing", "conversational"])
-@pytest.mark.parametrize("with_sender", [True, False])
-def test_a_list_is_answered_as_each_of_its_numbers(careful: Business, purpose: str, with_sender: bool) -> None:
-    agreed, for_one, wrote, stopped, held, stranger = people = [builders.new_person() for _ in range(6)]
-    agree(careful, agreed)
-    agree(careful, for_one, sender=careful.long_code)
-    text_in(careful, "Hello, is my order there?", from_=wrote)
-    agree(careful, stopped)
-    text_in(careful, "STOP", from_=stopped)
-    text_in(careful, "leave me alone", from_=held)
-    sender, now = careful.long_code if with_sender else None, timezone.now()
-    with CaptureQueriesContext(connection) as queries:
-        many = gate.check_many(careful.tenant, people, sender, purpose, now)
-
-    assert len(queries) == 3
-    one = {number: gate.check(gate.Question(careful.tenant, number, purpose, sender), now) for number in people}
-    assert many == {number: decision for number, decision in one.items() if not decision.allowed}
-    assert many[stranger].reason == "no_consent"
-    assert agreed not in many
-
-
-def test_a_decision_stays_one_query(careful: Business) -> None:
-    agree(careful)
-    is_blocked(careful)
-    with CaptureQueriesContext(connection) as queries:
-        assert not is_blocked(careful)
-
-    assert len(queries) == 1
 
 
 # --- What an opt-in leaves closed, and confirmations that did not go out ---------------------------------------------

@@ -1,7 +1,6 @@
 """RingCentral's own lists, its records of what was sent, and the subscription that it calls us by."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +10,7 @@ import time_machine
 
 from messaging.providers.base import DeliveryState
 from messaging.providers.capabilities import CallFailed, ItemResult, ListItem, SentText, Upkeep
-from messaging.providers.ringcentral import RingCentral, api
+from messaging.providers.ringcentral import RingCentral
 from tests.builders import OTHER_PERSON, PERSON, THIRD_PERSON
 from tests.fake_gateway import Answer, Misbehaviour, Taken
 from tests.providers.fake_ringcentral import FakeRingCentral, refusal, says
@@ -25,13 +24,6 @@ ADDRESSES = {
 }
 SECOND = "+12025550143"
 RC = RingCentral()
-
-
-@pytest.fixture
-def cloud() -> Iterator[FakeRingCentral]:
-    api.forget_sessions()
-    with FakeRingCentral() as running:
-        yield running
 
 
 def settings(cloud: FakeRingCentral, **more: Any) -> dict[str, Any]:
