@@ -37,6 +37,13 @@ class CodeForm(forms.Form):
 
     def refuse(self, checked: Checked) -> None:
         """Say why a code does not count."""
+        if checked.is_unreadable:
+            self.add_error(
+                "code",
+                "The key of your app can't be read: this installation's ENCRYPTION_KEYS have changed. Use a recovery "
+                "code, or have the second step reset.",
+            )
+            return
         if checked.wait_until is None:
             self.add_error("code", "This code is wrong or has run out. Type the one that the app shows now.")
             return
@@ -107,7 +114,7 @@ class AccountPages(TenantAdmin):
             checked = second_factor.check_code(person, form.cleaned_data["code"])
             if checked.device is not None:
                 return self._let_in(request, checked)
-            if checked.wait_until is None:
+            if checked.is_wrong:
                 log_ins.note(person, What.WRONG_CODE, request)
             form.refuse(checked)
         context = {"title": "Second step", "form": form, "after": _after(request)}
@@ -142,7 +149,7 @@ class AccountPages(TenantAdmin):
             "title": "Connect an app",
             "form": form,
             "picture": second_factor.qr_code(device),
-            "key": second_factor.key_in_words(device),
+            "key": second_factor.in_groups(device.key_in_base32),
             "must_have_one": second_factor.must_have_one(person),
         }
         return self.show_own(request, "admin/accounts/user/connect_app.html", context)
@@ -172,7 +179,11 @@ class AccountPages(TenantAdmin):
         return self.show_own(request, "admin/accounts/user/recovery_codes.html", context)
 
     def _show_codes(self, request: HttpRequest, codes: list[str], title: str) -> HttpResponse:
-        return self.show_own(request, "admin/accounts/user/codes.html", {"title": title, "codes": codes})
+        return self.show_own(
+            request,
+            "admin/accounts/user/codes.html",
+            {"title": title, "codes": [second_factor.in_groups(code) for code in codes]},
+        )
 
     def log_out_everywhere_view(self, request: HttpRequest) -> HttpResponse:
         end_other_sessions(request, person_of(request))

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import encryption, phone
+from accounts.devices import AuthenticatorApp, RecoveryCodes
 from accounts.oversight import AccessRecord, LogIn, OperatorVisit, ReaderKind
 from accounts.roles import Role
 from accounts.scoping import NumberQuerySet, SiteQuerySet, TenantOwned, UserQuerySet
@@ -22,12 +23,14 @@ from accounts.scoping import NumberQuerySet, SiteQuerySet, TenantOwned, UserQuer
 __all__ = [
     "AccessRecord",
     "ApiKey",
+    "AuthenticatorApp",
     "ConsentPolicy",
     "LogIn",
     "OperatorVisit",
     "OptOutScope",
     "ProviderAccount",
     "ReaderKind",
+    "RecoveryCodes",
     "SenderNumber",
     "Site",
     "Tenant",

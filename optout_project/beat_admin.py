@@ -7,8 +7,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
-from django_otp.plugins.otp_static.models import StaticDevice
-from django_otp.plugins.otp_totp.models import TOTPDevice
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -73,7 +71,7 @@ class ScheduleAdmin(OperatorsOnly):
 
 def register() -> None:
     """Put our pages in place of the package's, and take out what nobody needs on a screen."""
-    unregister(PeriodicTask, *SCHEDULES, TOTPDevice, StaticDevice)
+    unregister(PeriodicTask, *SCHEDULES)
     admin.site.register(PeriodicTask, TaskAdmin)
     admin.site.register(SCHEDULES, ScheduleAdmin)
     _hide_axes()

@@ -67,8 +67,6 @@ INSTALLED_APPS = [
     "django_celery_beat",
     "axes",
     "django_otp",
-    "django_otp.plugins.otp_totp",
-    "django_otp.plugins.otp_static",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",

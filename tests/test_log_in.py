@@ -1,19 +1,21 @@
 """Log-ins: the guard against guessing, the second step, how long a log-in lasts, and what is on record of it."""
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from cryptography.fernet import Fernet
 from django.conf import LazySettings
 from django.core import mail
+from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from django.utils import timezone
-from django_otp.oath import TOTP
-from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import second_factor
+from accounts.devices import AuthenticatorApp, RecoveryCodes
 from accounts.models import LogIn, User
 from tests.admin_pages import log_in, page, visit
 from tests.builders import PASSWORD, World
@@ -37,17 +39,20 @@ def enter(person: User, password: str = PASSWORD, client: Browser | None = None,
 
 def code_of(person: User, at: float | None = None) -> str:
     """What the person's app shows."""
-    device = TOTPDevice.objects.filter(user=person).latest("pk")
-    totp = TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift)
-    totp.time = at or timezone.now().timestamp()
-    return f"{totp.token():06d}"
+    app = AuthenticatorApp.objects.filter(user=person).latest("pk")
+    return f"{app.code_at(at or timezone.now().timestamp()).token():06d}"
 
 
 def connect_app(client: Client, person: User) -> list[str]:
     """Connect an authenticator app. Returns the recovery codes."""
     client.get(page(LABEL, "connect_app"))
     answer = client.post(page(LABEL, "connect_app"), {"code": code_of(person)})
-    codes = re.findall(r"<li>([a-z2-7]{8})</li>", answer.content.decode())
+    return codes_on(answer)
+
+
+def codes_on(answer: Any) -> list[str]:
+    """The recovery codes that a page shows."""
+    codes = re.findall(r"<li>((?:[a-z2-7]{4} ?){4})</li>", answer.content.decode())
     assert len(codes) == 10, answer.content.decode()[-3000:]
     return codes
 
@@ -134,6 +139,36 @@ def test_a_recovery_code_lets_in_once(boss: User) -> None:
     assert second_factor.recovery_codes_left(boss) == 9
 
 
+def test_a_code_counts_once(boss: User) -> None:
+    connect_app(enter(boss), boss)
+    with time_machine.travel(timezone.now() + timedelta(seconds=60), tick=False):
+        code = code_of(boss)
+        assert enter(boss).post(page(LABEL, "second_step"), {"code": code}).status_code == 302
+        assert "is wrong" in enter(boss).post(page(LABEL, "second_step"), {"code": code}).content.decode()
+
+
+def test_a_copy_of_the_database_opens_no_log_in(boss: User) -> None:
+    """The key is encrypted, and of the recovery codes only digests are kept."""
+    codes = connect_app(enter(boss), boss)
+    app = AuthenticatorApp.objects.get(user=boss)
+    stored = [*AuthenticatorApp.objects.values_list("encrypted_key", flat=True), app.name]
+    assert not any(app.key.hex() in text or app.key_in_base32 in text for text in stored)
+    kept = json.dumps(RecoveryCodes.objects.get(user=boss).digests)
+    assert not any(code.replace(" ", "") in kept for code in codes)
+
+
+def test_an_app_whose_key_nothing_opens_says_so_and_a_recovery_code_still_lets_in(
+    boss: User, settings: LazySettings
+) -> None:
+    codes = connect_app(enter(boss), boss)
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    client = enter(boss)
+    assert "ENCRYPTION_KEYS" in client.post(page(LABEL, "second_step"), {"code": "123456"}).content.decode()
+    assert not LogIn.objects.filter(what="wrong_code").exists()
+    assert client.post(page(LABEL, "second_step"), {"code": codes[3].replace(" ", "-")}).status_code == 302
+    assert client.get(START).status_code == 200
+
+
 def test_guessed_codes_must_wait(boss: User) -> None:
     connect_app(enter(boss), boss)
     client = enter(boss)
@@ -164,9 +199,7 @@ def test_new_recovery_codes_void_the_old_ones(boss: User) -> None:
     old = connect_app(client, boss)
     answer = client.post(page(LABEL, "recovery_codes"), {"password": PASSWORD})
     assert "no-store" in answer["Cache-Control"]
-    new = re.findall(r"<li>([a-z2-7]{8})</li>", answer.content.decode())
-    assert len(new) == 10
-    assert not set(new) & set(old)
+    assert not set(codes_on(answer)) & set(old)
 
 
 def test_a_business_can_need_it_of_roles(world: World, boss: User) -> None:
@@ -225,6 +258,21 @@ def test_ones_own_second_step_is_not_reset_past_the_password(boss: User) -> None
     connect_app(client, boss)
     client.post(page(LABEL, "reset_second_step", boss.pk))
     assert second_factor.has_second_factor(boss)
+
+
+def test_the_command_lets_in_the_last_operator_who_lost_their_phone(world: World) -> None:
+    theirs = enter(world.operator)
+    connect_app(theirs, world.operator)
+    call_command("reset_second_step", world.operator.username)
+    assert not second_factor.has_second_factor(world.operator)
+    assert theirs.get(START)["Location"].startswith(LOG_IN)
+    assert LogIn.objects.get(what="factor_reset").by == "Command line"
+
+
+@pytest.mark.parametrize(("username", "why"), [("nobody", "Nobody logs in"), ("", "Nobody"), (None, "no second step")])
+def test_the_command_says_what_it_can_not_do(boss: User, username: str | None, why: str) -> None:
+    with pytest.raises(CommandError, match=why):
+        call_command("reset_second_step", boss.username if username is None else username)
 
 
 # --- How long a log-in lasts ------------------------------------------------------------------------------------------
