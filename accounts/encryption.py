@@ -18,6 +18,11 @@ def encrypt(value: dict[str, Any]) -> str:
     return _fernet(tuple(settings.ENCRYPTION_KEYS)).encrypt(json.dumps(value).encode()).decode()
 
 
+def renew(token: str) -> str:
+    """The same secret under the first key. Raises cryptography.fernet.InvalidToken with keys that do not fit."""
+    return _fernet(tuple(settings.ENCRYPTION_KEYS)).rotate(token.encode()).decode() if token else ""
+
+
 def decrypt(token: str) -> dict[str, Any]:
     """The object behind a token. Raises cryptography.fernet.InvalidToken with keys that do not fit."""
     if not token:
