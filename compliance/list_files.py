@@ -217,9 +217,14 @@ def read_time(text: str, reading: Reading) -> datetime | None:
     if not text:
         return None
     moment = parse_moment(text, reading.dates)
-    if moment is None:
-        raise BadLine("invalid", f"“{text[:40]}” is not a date; write it like 2026-11-23 or 2026-11-23T10:30:00Z.")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=reading.zone)).astimezone(UTC)
+    try:
+        if moment is not None:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=reading.zone)).astimezone(UTC)
+    except OverflowError:  # what other systems write for “never”: no clock moves the first or the last day there is
+        return moment.replace(tzinfo=UTC)
+    except ValueError:  # an offset of more than a day
+        pass
+    raise BadLine("invalid", f"“{text[:40]}” is not a date; write it like 2026-11-23 or 2026-11-23T10:30:00Z.")
 
 
 @lru_cache(maxsize=4096)

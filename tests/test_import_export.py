@@ -123,6 +123,18 @@ def test_a_date_in_the_future_counts_as_now(acme: Business, tmp_path: Path) -> N
     assert opt_out_of(acme).opted_out_at <= timezone.now()
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_the_first_and_the_last_day_there_is_stop_no_list(acme: Business, tmp_path: Path, zone: str) -> None:
+    """Other systems write them for “no date” and “for ever”; with an offset they lie outside the calendar."""
+    acme.tenant.time_zone = zone
+    dates = ["0001-01-01", "9999-12-31 23:59:59", "0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00"]
+    lines = [f"+1212555010{place},{date}" for place, date in enumerate(dates)]
+    wrong = "+12125550109,2026-01-05 10:00:00+99:99"
+    report = load(acme, write(tmp_path / "list.csv", "recipient,date", *lines, wrong, PERSON))
+    assert report.counts == {"new": 5, "invalid": 1}
+    assert not OptOut.objects.filter(opted_out_at__gt=timezone.now()).exists()
+
+
 def test_a_foreign_company_number_is_refused(acme: Business, globex: Business, tmp_path: Path) -> None:
     path = write(
         tmp_path / "list.csv",
