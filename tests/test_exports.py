@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from accounts.models import User
+from accounts.visits import end_visit
 from compliance.list_files import RUNS_IN_A_SPREADSHEET, unescape
 from compliance.models import FileDownload, OptOut, OptOutExport, StoredFile
 from compliance.transfer import files, jobs, working
@@ -299,6 +301,21 @@ def test_who_moved_to_another_business_exports_nothing_of_either(acme: Business,
     User.objects.filter(pk=job.actor_id).update(tenant=globex.tenant, site=None)
     job = finish(job)
     assert (job.state, job.result) == ("failed", None)
+
+
+def test_an_operators_export_ends_with_their_visit_and_is_no_file_that_looks_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(writing.FORMS, "csv", replace(writing.FORMS["csv"], rows_at_once=1))
+    for number in (PERSON, OTHER_PERSON, THIRD_PERSON):
+        text_in(world.acme, "STOP", from_=number)
+    visit(world, world.acme)
+    job = export(world.acme, person=world.operator)
+    working.go_on(job.key, at_most_seconds=0)
+    end_visit(world.operator, world.acme.tenant, timezone.now())
+    job = finish(job)
+    assert (job.state, job.result) == ("failed", None)
+    assert "visit of" in job.error
 
 
 # --- In the admin ----------------------------------------------------------------------------------------------------
