@@ -185,14 +185,18 @@ def _lines_of(parts: list[StoredFile], draft: IO[bytes]) -> Iterator[str]:
 
 
 def _note_result(turn: Turn, result: StoredFile, now: datetime) -> None:
-    """The job is done; what is to be done with its file is due, and its schedule goes on from its boundary."""
+    """The job is done; what is to be done with its file is due, and its schedule goes on from its boundary.
+
+    Not where it asks for other rows by now, or another run was quicker: that one's rows are not in this file.
+    """
     job = _job_of(turn)
     rows = job.cursor["rows"]
     delivery = {"deliver_at": now} if job.mail_to or job.to_storage else {}
     with transaction.atomic():
         turn.finish(result=result, rows_done=rows, rows_total=rows, cursor={}, **delivery)
         if job.schedule_id and job.boundary is not None:
-            ExportSchedule.objects.filter(pk=job.schedule_id).update(boundary=job.boundary)
+            as_it_was = ExportSchedule.objects.filter(filters=job.filters, boundary=job.changed_after)
+            as_it_was.filter(pk=job.schedule_id).update(boundary=job.boundary)
 
 
 def _forget(parts: list[StoredFile], now: datetime) -> None:
