@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from dateutil import parser
 
 from accounts.models import Tenant
-from accounts.phone import InvalidNumber, is_e164, parse_company_number, parse_number
-from compliance.file_formats import BrokenRow, Row, UnreadableFile, format_of
+from accounts.phone import InvalidNumber, parse_company_number, parse_number
+from compliance.file_formats import BrokenRow, Row, UnreadableFile, first_rows, format_of, looks_like_number
 
 __all__ = ["ESCAPED", "BadLine", "ListedOptOut", "Reading", "UnreadableFile", "read_line", "read_rows", "unescape"]
 
@@ -48,7 +48,6 @@ SAYS_YES = frozenset(["yes", "y", "true", "t", "1", "x", "out", "stop", "unsubsc
 WHO = {"": "recipient", "recipient": "recipient", "business": "business", "true": "recipient", "false": "business"}
 ESCAPED = "'"
 RUNS_IN_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r")
-LOOKED_AT = 20  # rows above the first that says what the columns are
 BROKEN = "broken row"
 
 MONTH_FIRST, DAY_FIRST = "month_first", "day_first"
@@ -95,21 +94,12 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with path.open("rb") as file:
             rows = format_of(path.name).read(file)
-            first = list(_filled(rows, LOOKED_AT))
+            first = first_rows(rows)
             columns, header = find_columns(first)
             yield from name_cells(first, columns, header)
             yield from name_cells(rows, columns, header)
     except OSError as error:
         raise UnreadableFile(f"The file can't be read: {error}") from None
-
-
-def _filled(rows: Iterator[Row], at_most: int) -> Iterator[Row]:
-    for row in rows:
-        if any(row[1]):
-            yield row
-            at_most -= 1
-            if not at_most:
-                return
 
 
 def find_columns(rows: Sequence[Row]) -> tuple[list[str], int]:
@@ -154,7 +144,7 @@ def name_cells(rows: Iterable[Row], columns: Sequence[str], header: int) -> Iter
 def read_line(cells: dict[str, str], reading: Reading) -> ListedOptOut:
     """The opt-out that a line asks for. Raises BadLine."""
     if BROKEN in cells:
-        raise BadLine("invalid", "Its quotes don't match: one that opens a cell is never closed.")
+        raise BadLine("invalid", BrokenRow.why)
     if not _says_out(cells, reading):
         raise BadLine("would_opt_in", "It does not say opted out; an import never opts anyone back in.")
     get = cells.get
@@ -177,10 +167,6 @@ def read_line(cells: dict[str, str], reading: Reading) -> ListedOptOut:
 def unescape(text: str) -> str:
     """Undo the apostrophe that an export puts before what a spreadsheet would run."""
     return text[1:] if text[:1] == ESCAPED and text[1:2] in RUNS_IN_A_SPREADSHEET else text
-
-
-def looks_like_number(cell: str) -> bool:
-    return is_e164(cell) or (sum(c.isdigit() for c in cell) >= 7 and not any(c.isalpha() for c in cell))
 
 
 def plain_word(cell: str) -> str:
@@ -217,13 +203,13 @@ def read_time(text: str, reading: Reading) -> datetime | None:
     if not text:
         return None
     moment = parse_moment(text, reading.dates)
-    try:
-        if moment is not None:
+    if moment is not None:
+        try:
             return (moment if moment.tzinfo else moment.replace(tzinfo=reading.zone)).astimezone(UTC)
-    except OverflowError:  # what other systems write for “never”: no clock moves the first or the last day there is
-        return moment.replace(tzinfo=UTC)
-    except ValueError:  # an offset of more than a day
-        pass
+        except OverflowError:  # what others write for “never”: no clock moves the first or the last day there is
+            return moment.replace(tzinfo=UTC)
+        except ValueError:  # an offset of more than a day
+            pass
     raise BadLine("invalid", f"“{text[:40]}” is not a date; write it like 2026-11-23 or 2026-11-23T10:30:00Z.")
 
 

@@ -23,6 +23,7 @@ from compliance.file_formats import UnreadableFile
 from compliance.models import ActorKind, ImportedBatch, OptOut, OptOutImport, Recipient, StoredFile
 from compliance.opt_outs.bulk import Line, record_many
 from compliance.transfer import export_opt_outs, files, jobs, working
+from compliance.transfer.exporting import writing
 from compliance.transfer.importing import running, starting
 from compliance.transfer.importing.options import Options, known_sources, recognise
 from tests.admin_pages import log_in, page, visit
@@ -97,6 +98,23 @@ def test_what_was_checked_is_what_is_imported(acme: Business, globex: Business) 
     assert opt_out_of(acme).evidence.details == {"file": "acme.csv", "line": 2}
     assert active(globex) == set()
     assert list(audit.find_faults()) == []
+
+
+def test_our_own_export_of_several_sheets_comes_back_whole(
+    acme: Business, globex: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "ROWS_A_SHEET", 2)
+    for number in (PERSON, OTHER_PERSON, THIRD_PERSON):
+        text_in(acme, "STOP", from_=number)
+    book = io.BytesIO()
+    export_opt_outs(acme.tenant, "xlsx", book)
+    run = upload_list(globex, book.getvalue(), "opt-outs.xlsx")
+    client = log_in(globex.user("compliance_officer"))
+    assert "2 sheets are read" in client.get(page("compliance.optoutimport", "columns", run.pk)).content.decode()
+    run = check_list(run, numbers="all")
+    assert "Sheets read" in client.get(page("compliance.optoutimport", "change", run.pk)).content.decode()
+    assert import_list(run).counts == {"new": 3}
+    assert active(globex) == {PERSON, OTHER_PERSON, THIRD_PERSON}
 
 
 def test_columns_can_be_said_anew_and_an_older_check_imports_nothing(acme: Business) -> None:

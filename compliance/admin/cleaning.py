@@ -16,11 +16,12 @@ from accounts.models import SenderNumber, User
 from compliance.admin.exports import downloads_of
 from compliance.admin.forms import ForBusinessForm
 from compliance.admin.list_jobs import ListJobAdmin
+from compliance.file_formats import UnreadableFile
 from compliance.models import CleanedList
 from compliance.models.cleaning import ASKED_PURPOSES
 from compliance.purposes import Purpose
 from compliance.transfer import files
-from compliance.transfer.cleaning import UnreadableTable, read_first_lines, start_cleaning, take_list
+from compliance.transfer.cleaning import read_first_lines, start_cleaning, take_list
 from compliance.transfer.cleaning.running import CLEAN, KEPT, places_of
 
 SHOWN_LINES = 6
@@ -177,7 +178,7 @@ def take(form: ListForm) -> CleanedList | None:
     asked = {"purpose": said["purpose"], "sender": said["sender"]}
     try:
         return take_list(form.person, form.tenant, upload.name, upload.file, asked, timezone.now())
-    except UnreadableTable as error:
+    except UnreadableFile as error:
         form.add_error("file", str(error))
         return None
 
@@ -187,5 +188,5 @@ def first_lines(row: CleanedList) -> list[list[str]]:
     try:
         with files.open_file(row.source) as content:
             return read_first_lines(content, row.source.name)
-    except (files.FileGone, UnreadableTable):
+    except (files.FileGone, UnreadableFile):
         return []

@@ -118,6 +118,7 @@ class ColumnsForm(forms.Form):
             numbers=said["numbers"],
             undated=said["undated"].isoformat() if said["undated"] else "",
             source=self.options.source,
+            sheets=self.options.sheets,
         )
 
 
