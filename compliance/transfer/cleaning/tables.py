@@ -20,7 +20,7 @@ from compliance.file_formats import (
     format_of,
     is_filled,
 )
-from compliance.list_files import HEADERS, plain_header
+from compliance.list_files import HEADERS, plain_header, whole_number
 from compliance.transfer import files
 from compliance.transfer.exporting.writing import ROWS_A_SHEET, for_excel
 
@@ -69,7 +69,7 @@ def _share_of_numbers(lines: list[list[str]], column: int, country: str) -> floa
 
 def _is_number(text: str, country: str) -> bool:
     try:
-        parse_number(text, country)
+        parse_number(whole_number(text), country)
     except InvalidNumber:
         return False
     return not any(character.isalpha() for character in text)
