@@ -256,6 +256,22 @@ def test_a_foreign_company_number_and_a_file_too_large_are_refused(
     assert not CleanedList.objects.exists()
 
 
+def test_what_is_too_large_is_refused_before_it_is_read(officer: Client, settings: Any) -> None:
+    settings.UPLOAD_LIMIT_MB = 1
+    raw = b"x" * (1024 * 1024 + 100 * 1024)
+    answer = officer.post(reverse(NEW), {"file": SimpleUploadedFile("people.csv", raw)})
+    assert answer.status_code == 413
+    assert "larger than 1 MB" in answer.content.decode()
+    assert answer.wsgi_request._read_started is False
+
+
+def test_a_token_is_asked_for_all_the_same(acme: Business) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(acme.user("compliance_officer"), backend="accounts.auth.RoleBackend")
+    answer = strict.post(reverse(NEW), {"file": SimpleUploadedFile("people.csv", b"phone\n"), "purpose": "marketing"})
+    assert answer.status_code == 403
+
+
 def test_the_moment_of_the_sentence_is_the_businesss(acme: Business) -> None:
     text_in(acme, "STOP", sent_at=datetime(2026, 1, 3, 2, tzinfo=UTC))
     assert "Jan 2, 2026" in lines(clean(acme, csv_of(["phone"], [PERSON])).removed)[1][2]

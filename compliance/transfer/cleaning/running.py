@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import PurePath
 from typing import IO, Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import SenderNumber, Tenant, User
@@ -201,13 +200,8 @@ def _finish(turn: Turn, job: CleanedList, lists: Sorted, kept: IO[bytes], remove
     ):
         named = f"{stem} - {words}.{table.ending}"
         made[name] = files.keep_file(job.tenant, named, content, table.content_type, now)
-    try:
-        with transaction.atomic():
-            turn.finish(counts=dict(lists.counts), rows_total=job.rows_done, **made)
-    except Interrupted:
-        for stored in made.values():
-            files.delete_file(stored, now)
-        raise
+    with files.dropped_when(Interrupted, *made.values()):
+        turn.finish(counts=dict(lists.counts), rows_total=job.rows_done, **made)
 
 
 def places_of(counts: dict[str, int]) -> Iterator[tuple[str, int]]:

@@ -128,11 +128,8 @@ def _is_long_book(turn: Turn, draft: IO[bytes]) -> bool:
 def _leave_part(turn: Turn, draft: IO[bytes]) -> None:
     now = timezone.now()
     part = files.keep_file(turn.job.tenant, f"part of export {turn.job.pk}", draft, files.CSV, now, PARTS_KEPT)
-    try:
+    with files.dropped_when(Interrupted, part):
         turn.note(cursor={**turn.job.cursor, "parts": [*turn.job.cursor["parts"], part.pk]})
-    except Interrupted:
-        files.delete_file(part, now)
-        raise
 
 
 def _finish(turn: Turn, draft: IO[bytes]) -> None:
@@ -144,11 +141,8 @@ def _finish(turn: Turn, draft: IO[bytes]) -> None:
     with files.scratch_file() as whole:
         content = _put_together(turn, parts, draft, whole)
         result = files.keep_file(job.tenant, _name_of(job, now), content, form.content_type, now)
-    try:
+    with files.dropped_when(Interrupted, result):
         _note_result(turn, result, now)
-    except Interrupted:
-        files.delete_file(result, now)
-        raise
     _forget(parts, now)
 
 

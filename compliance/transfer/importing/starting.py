@@ -19,14 +19,12 @@ State, Stage = OptOutImport.State, OptOutImport.Stage
 CAN_BE_READ_AGAIN = (Stage.MAPPING, Stage.CHECKING, Stage.READY)
 
 
-def take_file(
-    tenant: Tenant, name: str, content: IO[bytes], content_type: str, by: Actor, now: datetime
-) -> OptOutImport:
+def take_file(tenant: Tenant, name: str, content: IO[bytes], by: Actor, now: datetime) -> OptOutImport:
     """Keep an uploaded list, and guess what its columns mean. Raises UnreadableFile."""
     options = replace(guess_options(look(content, name), tenant), sheets=format_of(name).sheets(content))
     run: OptOutImport = OptOutImport.objects.create(
         tenant=tenant,
-        source=files.keep_file(tenant, name, content, content_type, now),
+        source=files.keep_file(tenant, name, content, format_of(name).CONTENT_TYPE, now),
         state=State.DRAFT,
         options=options.as_json(),
         actor_kind=by.kind,
