@@ -112,7 +112,7 @@ def _one(slug: str, file: Path) -> None:
 
     running.take_batch = timed  # type: ignore[assignment]
     with file.open("rb") as content:
-        run = starting.take_file(tenant, file.name, content, "text/csv", who, now)
+        run = starting.take_file(tenant, file.name, content, who, now)
     assert starting.confirm_columns(run, Options.from_json(run.options), now)
     check = _work(run)
     assert starting.begin(run, run.staged_id or 0, who, now), run.error

@@ -1,5 +1,6 @@
 """Reading lists of opt-outs: what the columns mean, whatever headers other systems write, and what a line says."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,10 +12,21 @@ from zoneinfo import ZoneInfo
 from dateutil import parser
 
 from accounts.models import Tenant
-from accounts.phone import InvalidNumber, is_e164, parse_company_number, parse_number
-from compliance.file_formats import BrokenRow, Row, UnreadableFile, format_of
+from accounts.phone import InvalidNumber, parse_company_number, parse_number
+from compliance.file_formats import BrokenRow, Row, UnreadableFile, first_rows, format_of, looks_like_number
 
-__all__ = ["ESCAPED", "BadLine", "ListedOptOut", "Reading", "UnreadableFile", "read_line", "read_rows", "unescape"]
+__all__ = [
+    "ESCAPED",
+    "BadLine",
+    "ListedOptOut",
+    "Reading",
+    "UnreadableFile",
+    "escape",
+    "read_line",
+    "read_rows",
+    "unescape",
+    "whole_number",
+]
 
 # What other systems call the same thing, in lower case with every run of other characters as one "_". The first that a
 # file has is taken.
@@ -47,9 +59,12 @@ SAYS_NO = frozenset(["no", "n", "false", "0", "out", "unsubscribed", "optedout",
 SAYS_YES = frozenset(["yes", "y", "true", "t", "1", "x", "out", "stop", "unsubscribed", "optedout", "optout"])
 WHO = {"": "recipient", "recipient": "recipient", "business": "business", "true": "recipient", "false": "business"}
 ESCAPED = "'"
-RUNS_IN_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r")
-LOOKED_AT = 20  # rows above the first that says what the columns are
+# Excel takes the wide ones of Chinese and Japanese keyboards for the narrow ones.
+RUNS_IN_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BROKEN = "broken row"
+LONGEST_TEXT = 10_000
+DECIMAL = re.compile(r"([0-9]{7,15})\.0+")
+SCIENTIFIC = re.compile(r"([0-9])[.,]([0-9]+)[eE]\+?([0-9]{1,2})")
 
 MONTH_FIRST, DAY_FIRST = "month_first", "day_first"
 _TWO_DAYS = datetime(2000, 1, 1), datetime(2001, 2, 2)  # noqa: DTZ001 - stand-ins for what a date leaves open
@@ -95,21 +110,12 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         with path.open("rb") as file:
             rows = format_of(path.name).read(file)
-            first = list(_filled(rows, LOOKED_AT))
+            first = first_rows(rows)
             columns, header = find_columns(first)
             yield from name_cells(first, columns, header)
             yield from name_cells(rows, columns, header)
     except OSError as error:
         raise UnreadableFile(f"The file can't be read: {error}") from None
-
-
-def _filled(rows: Iterator[Row], at_most: int) -> Iterator[Row]:
-    for row in rows:
-        if any(row[1]):
-            yield row
-            at_most -= 1
-            if not at_most:
-                return
 
 
 def find_columns(rows: Sequence[Row]) -> tuple[list[str], int]:
@@ -154,12 +160,12 @@ def name_cells(rows: Iterable[Row], columns: Sequence[str], header: int) -> Iter
 def read_line(cells: dict[str, str], reading: Reading) -> ListedOptOut:
     """The opt-out that a line asks for. Raises BadLine."""
     if BROKEN in cells:
-        raise BadLine("invalid", "Its quotes don't match: one that opens a cell is never closed.")
+        raise BadLine("invalid", BrokenRow.why)
     if not _says_out(cells, reading):
         raise BadLine("would_opt_in", "It does not say opted out; an import never opts anyone back in.")
     get = cells.get
     try:
-        number = parse_number(unescape(get("recipient", "")), reading.country)
+        number = parse_number(whole_number(unescape(get("recipient", ""))), reading.country)
         sender = read_sender(cells, reading.country) if "sender" in cells or "scope" in cells else ""
     except InvalidNumber as error:
         raise BadLine("invalid", str(error)) from None
@@ -167,20 +173,48 @@ def read_line(cells: dict[str, str], reading: Reading) -> ListedOptOut:
         number=number,
         sender=sender,
         at=read_time(get("opted_out_at", ""), reading),
-        reason=unescape(get("reason", "")),
-        words=unescape(get("words", "")),
+        reason=_read_text(get("reason", "")),
+        words=_read_text(get("words", "")),
         language=get("language", "")[:8],
         requested_by=_read_requested_by(cells),
     )
 
 
+def escape(text: str) -> str:
+    """Put an apostrophe before what a spreadsheet would run, and before what would lose its own when read again."""
+    return f"{ESCAPED}{text}" if _begins_as_formula(text) else text
+
+
 def unescape(text: str) -> str:
-    """Undo the apostrophe that an export puts before what a spreadsheet would run."""
-    return text[1:] if text[:1] == ESCAPED and text[1:2] in RUNS_IN_A_SPREADSHEET else text
+    """Undo `escape`."""
+    return text[1:] if text.startswith(ESCAPED) and _begins_as_formula(text) else text
 
 
-def looks_like_number(cell: str) -> bool:
-    return is_e164(cell) or (sum(c.isdigit() for c in cell) >= 7 and not any(c.isalpha() for c in cell))
+def _begins_as_formula(text: str) -> bool:
+    return text.lstrip(ESCAPED).startswith(RUNS_IN_A_SPREADSHEET)
+
+
+def whole_number(cell: str) -> str:
+    """A number that a table has kept as a decimal: 12025550123.0, 1.2025550123E+10. Raises InvalidNumber.
+
+    One that it has rounded names nobody, or somebody else.
+    """
+    if found := DECIMAL.fullmatch(cell):
+        return found[1]
+    if not (found := SCIENTIFIC.fullmatch(cell)):
+        return cell
+    power = int(found[3])
+    if len(found[2]) < power or found[2][power:].strip("0"):
+        raise InvalidNumber(
+            f"“{cell[:40]}” was rounded by a spreadsheet; make its column text, and enter the number anew."
+        )
+    return found[1] + found[2][:power]
+
+
+def _read_text(cell: str) -> str:
+    """What somebody wrote, as long as a person reads it: a batch of lines is held in memory."""
+    text = unescape(cell)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} […]"
 
 
 def plain_word(cell: str) -> str:
@@ -217,9 +251,14 @@ def read_time(text: str, reading: Reading) -> datetime | None:
     if not text:
         return None
     moment = parse_moment(text, reading.dates)
-    if moment is None:
-        raise BadLine("invalid", f"“{text[:40]}” is not a date; write it like 2026-11-23 or 2026-11-23T10:30:00Z.")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=reading.zone)).astimezone(UTC)
+    if moment is not None:
+        try:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=reading.zone)).astimezone(UTC)
+        except OverflowError:  # what others write for “never”: no clock moves the first or the last day there is
+            return moment.replace(tzinfo=UTC)
+        except ValueError:  # an offset of more than a day
+            pass
+    raise BadLine("invalid", f"“{text[:40]}” is not a date; write it like 2026-11-23 or 2026-11-23T10:30:00Z.")
 
 
 @lru_cache(maxsize=4096)

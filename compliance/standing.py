@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from accounts.models import ConsentPolicy, OptOutScope, Tenant
+from accounts.models import ConsentPolicy, OptOutScope, Tenant, User
 from accounts.phone import format_for_people, in_north_america
+from accounts.scoping import own_numbers
 from compliance.models import Consent, OptOut, Recipient
 from compliance.sentences import state_sentence, when
-from compliance.state import Block, RecipientState, block_of, read_state
+from compliance.state import Block, Hold, RecipientState, block_of, read_state
 
 CONSENTS_AT_MOST = 200
 ALL, OTHERS = "All company numbers", "All other company numbers"
@@ -26,12 +27,20 @@ class Standing:
     consent: str
 
 
-def standings_of(recipient: Recipient) -> list[Standing]:
-    """The general state first, then each company number that an opt-out or a consent names. Three queries."""
+def standings_of(recipient: Recipient, person: User) -> list[Standing]:
+    """The general state first, then each company number that an opt-out or a consent names. A handful of queries.
+
+    What holds for all numbers is everybody's to know; of another site's numbers nobody is told the words.
+    """
+    own = own_numbers(person)
     state = _as_begun(read_state(recipient.tenant_id, recipient.number))
-    rows = Consent.objects.for_tenant(recipient.tenant_id).filter(recipient=recipient).order_by("-given_at", "-id")
+    rows = Consent.objects.visible_to(person).filter(recipient=recipient).order_by("-given_at", "-id")
     consents = list(rows[:CONSENTS_AT_MOST])
     named = {block.sender for block in state.active} | {consent.sender for consent in consents}
+    if own is not None:
+        mine = {"", *own.values_list("number", flat=True)}
+        named &= mine
+        state = _without_words(state, mine)
     numbers = sorted(named - {""})
     tenant = recipient.tenant
     return [_standing(tenant, state, consents, number, bool(numbers)) for number in ("", *numbers)]
@@ -47,6 +56,13 @@ def _as_begun(state: RecipientState) -> RecipientState:
     """The state with the words that began each opt-out: whoever asks again by another way leaves other words."""
     beginnings = _beginnings([block.id for block in state.active])
     return replace(state, blocks=tuple(_begun(block, beginnings.get(block.id)) for block in state.active))
+
+
+def _without_words(state: RecipientState, numbers: set[str]) -> RecipientState:
+    """The state without the words of texts to any but these company numbers."""
+    return replace(
+        state, holds=tuple(hold if hold.texted in numbers else replace(hold, words="") for hold in state.holds)
+    )
 
 
 def _beginnings(ids: list[int]) -> dict[int, Any]:
@@ -80,14 +96,16 @@ def _word(tenant: Tenant, state: RecipientState, blocks: list[Block], number: st
 
 def _sentences(state: RecipientState, blocks: list[Block], number: str) -> list[str]:
     said = [_with_repeats(block) for block in blocks]
-    said += [
-        f"“{hold.words[:160]}” may be an opt-out; automatic texts wait for an answer"
-        + (f", until {when(hold.due_at)}." if hold.due_at else ".")
-        for hold in state.holds
-    ]
+    said += [_held(hold) for hold in state.holds]
     if not blocks and any(block.sender != number for block in state.active) and in_north_america(state.number):
         said.append("Opted out of another company number: marketing is refused from this one too (US-23).")
     return said or ["Nobody has asked to stop."]
+
+
+def _held(hold: Hold) -> str:
+    words = f"“{hold.words[:160]}”" if hold.words else "A text to another site"
+    until = f", until {when(hold.due_at)}." if hold.due_at else "."
+    return f"{words} may be an opt-out; automatic texts wait for an answer{until}"
 
 
 def _with_repeats(block: Block) -> str:

@@ -10,7 +10,7 @@ from compliance.evidence_pack.own import of_recipient
 from compliance.evidence_pack.parts import Part
 from compliance.models import Recipient
 from messaging.diagnosis import failure_said, proof_said
-from messaging.models import InboundMessage, OutboundMessage, OutsideText
+from messaging.models import Difference, InboundMessage, NumberTrouble, OutboundMessage, OutsideText
 from messaging.threads import why_not
 
 PROVEN_AT_MOST = 100
@@ -111,9 +111,49 @@ def _webhook(row: InboundMessage) -> dict[str, Any]:
     }
 
 
+def _differences(person: User, recipient: Recipient) -> QuerySet[Any]:
+    rows = Difference.objects.visible_to(person).filter(tenant=recipient.tenant_id, number=recipient.number)
+    compared: QuerySet[Any] = rows.select_related("run__account")
+    return compared
+
+
+def _difference(row: Difference) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "compared_at": row.run.started_at,
+        "kind": row.kind,
+        "kind_in_words": row.get_kind_display(),
+        "state": row.state,
+        "state_in_words": row.get_state_display(),
+        "company_number": row.sender,
+        "on_the_providers_list_since": row.at,
+        "likely_cause": row.cause,
+        "opt_out": row.opt_out_id,
+        "changed_by": row.changed_by,
+        "failure": row.error,
+        "provider_connection": row.run.account.name,
+    }
+
+
+def _trouble(row: NumberTrouble) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "first_at": row.first_at,
+        "kind": row.kind,
+        "kind_in_words": row.get_kind_display(),
+        "provider_code": row.code,
+        "provider_words": row.text,
+        "times": row.times,
+        "last_at": row.last_at,
+        "reached_again_at": row.ended_at,
+    }
+
+
 PARTS = (
     Part("texts_in", "Texts from them", _incoming, "received_at", _text_in),
     Part("texts_out", "Texts to them, refused ones included", _outgoing, "created_at", _text_out),
     Part("texts_elsewhere", "Texts sent elsewhere", _elsewhere, "sent_at", _text_elsewhere),
+    Part("differences", "Differences from a provider's list", _differences, "run__started_at", _difference),
+    Part("troubles", "Could not be reached", of_recipient(NumberTrouble), "first_at", _trouble),
     Part("webhooks", "What the provider delivered", _decided, "received_at", _webhook, PROVEN_AT_MOST),
 )

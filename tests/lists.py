@@ -22,7 +22,7 @@ def upload_list(
     raw = content.encode() if isinstance(content, str) else content
     who = actor_of(business.user("compliance_officer"))
     name = name or f"{business.tenant.slug}.csv"
-    return starting.take_file(business.tenant, name, io.BytesIO(raw), "text/csv", who, timezone.now())
+    return starting.take_file(business.tenant, name, io.BytesIO(raw), who, timezone.now())
 
 
 def check_list(run: OptOutImport, **changed: Any) -> OptOutImport:

@@ -14,9 +14,10 @@ from openpyxl import Workbook, load_workbook
 
 from accounts.models import ConsentPolicy, Tenant
 from compliance import gate
+from compliance.file_formats import UnreadableFile
 from compliance.models import CleanedList, Recipient, StoredFile
 from compliance.transfer import files, working
-from compliance.transfer.cleaning import UnreadableTable, guess_columns, read_first_lines, start_cleaning, take_list
+from compliance.transfer.cleaning import guess_columns, read_first_lines, start_cleaning, take_list
 from compliance.transfer.cleaning import running as cleaning
 from tests.admin_pages import UNCLEAR, log_in
 from tests.builders import OTHER_PERSON, PERSON, THIRD_PERSON, Business, text_in
@@ -159,11 +160,35 @@ def test_the_column_is_guessed_by_what_it_holds_then_by_its_name(acme: Business)
         ("empty.csv", b"", "empty"),
         ("fake.xlsx", b"not a zip", "can't be read as Excel"),
         ("renamed.csv", b"PK\x03\x04rest", "name it .xlsx"),
+        ("wide.csv", b"x," * 50_000, "50,000 columns; at most 500"),
+        ("list.pdf", b"%PDF", "no list that can be read"),
     ],
 )
 def test_what_is_no_list_is_refused_in_a_sentence(name: str, content: bytes, says: str) -> None:
-    with pytest.raises(UnreadableTable, match=says):
+    with pytest.raises(UnreadableFile, match=says):
         read_first_lines(io.BytesIO(content), name)
+
+
+def test_a_quote_that_is_never_closed_swallows_nobody(acme: Business) -> None:
+    """Read as one cell, the people below would be in neither file, or in the wrong one."""
+    text_in(acme, "STOP")
+    job = clean(acme, f'phone,name\n\n+12125550178,"Bob\n{PERSON},Ada\n+12125550179,Cem\n'.encode())
+    assert lines(job.kept) == [["phone", "name"], ["+12125550179", "Cem"]]
+    assert [(row[0], row[2], row[4]) for row in lines(job.removed)[1:]] == [
+        ("+12125550178", "Not a phone number", "3"),
+        (PERSON, "Opted out", "4"),
+    ]
+    assert "quotes don't match" in lines(job.removed)[1][3]
+
+
+def test_a_workbook_of_several_sheets_is_one_list(acme: Business) -> None:
+    text_in(acme, "STOP")
+    book, to = Workbook(), io.BytesIO()
+    for sheet, number in ((book.worksheets[0], "+12125550178"), (book.create_sheet(), PERSON)):
+        sheet.append(["phone"])
+        sheet.append([number])
+    book.save(to)
+    assert clean(acme, to.getvalue(), "people.xlsx").counts == {"may_be_texted": 1, "opted_out": 1}
 
 
 def test_more_lines_than_a_batch_ask_a_handful_of_queries(
@@ -229,6 +254,22 @@ def test_a_foreign_company_number_and_a_file_too_large_are_refused(
     answer = officer.post(reverse(NEW), {**form, "file": SimpleUploadedFile("people.csv", b"phone\n1\n")})
     assert "larger than 0 MB" in answer.content.decode()
     assert not CleanedList.objects.exists()
+
+
+def test_what_is_too_large_is_refused_before_it_is_read(officer: Client, settings: Any) -> None:
+    settings.UPLOAD_LIMIT_MB = 1
+    raw = b"x" * (1024 * 1024 + 100 * 1024)
+    answer = officer.post(reverse(NEW), {"file": SimpleUploadedFile("people.csv", raw)})
+    assert answer.status_code == 413
+    assert "larger than 1 MB" in answer.content.decode()
+    assert answer.wsgi_request._read_started is False
+
+
+def test_a_token_is_asked_for_all_the_same(acme: Business) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(acme.user("compliance_officer"), backend="accounts.auth.RoleBackend")
+    answer = strict.post(reverse(NEW), {"file": SimpleUploadedFile("people.csv", b"phone\n"), "purpose": "marketing"})
+    assert answer.status_code == 403
 
 
 def test_the_moment_of_the_sentence_is_the_businesss(acme: Business) -> None:

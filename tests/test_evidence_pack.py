@@ -13,10 +13,12 @@ from django.utils import timezone
 from fpdf import FPDF
 
 from accounts.models import AccessRecord
-from compliance.evidence_pack import lettering, make_pack, parts
+from compliance import timeline
+from compliance.evidence_pack import lettering, make_pack, parts, printing
 from compliance.evidence_pack.gathering import gather
 from compliance.models import Evidence, EvidencePack, Recipient
 from messaging.evidence_pack import PROVEN_AT_MOST
+from messaging.models import Difference, NumberTrouble, Reconciliation
 from tests.admin_pages import UNCLEAR, log_in, page
 from tests.builders import (
     PERSON,
@@ -30,6 +32,22 @@ from tests.builders import (
     text_in,
 )
 
+# Where each source of the timeline stands in a pack.
+IN_PARTS = {
+    "pack": "packs",
+    "opt_out": "opt_out_history",
+    "consent": "consents",
+    "question": "consent_questions",
+    "review": "reviews",
+    "answer": "reviews",
+    "difference": "differences",
+    "trouble": "troubles",
+    "reached": "troubles",
+    "settled": "texts_elsewhere",
+    "elsewhere": "texts_elsewhere",
+    "text_in": "texts_in",
+    "text_out": "texts_out",
+}
 WHY = "Complaint 12-345, for Smith & Partners."
 
 
@@ -83,6 +101,41 @@ def test_its_digest_is_printed_and_kept(world: World, person: Recipient) -> None
     assert row.actor_name == world.acme.user("compliance_officer").display_name
     record = AccessRecord.objects.get(what="evidence_pack")
     assert (record.about_id, record.reason, record.tenant_id) == (str(person.pk), WHY, world.acme.tenant.pk)
+
+
+def test_whatever_the_timeline_shows_is_in_the_pack(world: World, person: Recipient) -> None:
+    """Sources and parts are registered apart: one that is added to the page alone would be missing before a court."""
+    missing = set(timeline._sources) - set(IN_PARTS)
+    assert not missing
+    assert set(IN_PARTS.values()) <= set(parts._parts)
+
+
+def test_differences_troubles_and_earlier_packs_are_told(world: World, person: Recipient) -> None:
+    acme, now = world.acme, timezone.now()
+    NumberTrouble.objects.create(
+        tenant=acme.tenant, recipient=person, kind="unreachable", text="Phone off", first_at=now, last_at=now
+    )
+    for business in (acme, world.globex):
+        run = Reconciliation.objects.create(tenant=business.tenant, account=business.standard, stage="done")
+        cause = f"Cause of {business.tenant.name}"
+        Difference.objects.create(tenant=business.tenant, run=run, kind="missing_there", number=PERSON, cause=cause)
+    make(acme, person)
+    said = json.loads(make(acme, person).record)
+    assert [row["provider_words"] for row in part(said, "troubles")] == ["Phone off"]
+    assert [row["likely_cause"] for row in part(said, "differences")] == ["Cause of Acme Inc."]
+    assert [row["why"] for row in part(said, "packs")] == [WHY]
+
+
+def test_the_paper_says_whatever_the_record_says(
+    world: World, person: Recipient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed: list[str] = []
+    monkeypatch.setattr(printing.Sheet, "say", lambda _, text, **__: printed.append(text))
+    monkeypatch.setattr(printing.Sheet, "fact", lambda _, name, value: printed.append(f"{name}: {value}"))
+    said = json.loads(make(world.acme, person).record)
+    text = part(said, "texts_in")[-1]
+    assert f"Provider event: {text['provider_event']}" in printed
+    assert any("allowed: no" in line for line in printed if line.startswith("Decision"))
 
 
 def test_words_that_were_changed_behind_our_back_are_named(world: World, person: Recipient) -> None:

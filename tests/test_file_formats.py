@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl import Workbook
 
-from compliance.file_formats import BrokenRow, UnreadableFile, format_of
+from compliance import file_formats
+from compliance.file_formats import XLSX, BrokenRow, UnreadableFile, first_rows, format_of
 from compliance.list_files import DAY_FIRST, MONTH_FIRST, guess_columns, parse_moment
 
 CELL = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029\ufeff"), max_size=8)
@@ -79,6 +81,63 @@ def test_a_workbook_that_unpacks_without_end_is_refused(settings: object) -> Non
         archive.writestr("xl/worksheets/sheet1.xml", b" " * 9 * 1024 * 1024)
     with pytest.raises(UnreadableFile, match="far too large"):
         rows_of(raw.getvalue(), "list.xlsx")
+
+
+def test_what_is_held_of_a_workbook_has_its_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_formats, "HELD_AT_MOST_MB", 1)
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", b" " * 2 * 1024 * 1024)
+    with pytest.raises(UnreadableFile, match="far too large"):
+        rows_of(raw.getvalue(), "list.xlsx")
+
+
+def test_a_row_that_no_sheet_has_keeps_nobody_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_formats, "MOST_ROWS", 10_000)
+    raw, twin = io.BytesIO(book_of([["phone"], ["+12125550177"]])), io.BytesIO()
+    with zipfile.ZipFile(raw) as old, zipfile.ZipFile(twin, "w") as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            new.writestr(entry, content.replace(b'r="2"', b'r="9999999999"').replace(b"A2", b"A9999999999"))
+    with pytest.raises(UnreadableFile, match="at most 10,000 rows"):
+        rows_of(twin.getvalue(), "list.xlsx")
+
+
+def test_all_sheets_with_the_same_columns_are_read_and_their_rows_counted_on() -> None:
+    header = ["phone", "note"]
+    content = book_of([header, ["1", "a"]], [], [[], header, ["2", "b"]], [header])
+    rows = rows_of(content, "list.xlsx")
+    assert [row for row in rows if any(row[1])] == [(1, header), (2, ["1", "a"]), (5, ["2", "b"])]
+    assert XLSX().sheets(io.BytesIO(content)) == 3
+    bare = book_of([["+12125550177"]], [["+12125550178"]])
+    assert rows_of(bare, "list.xlsx") == [(1, ["+12125550177"]), (2, ["+12125550178"])]
+
+
+def test_a_sheet_with_other_columns_is_refused_by_its_name() -> None:
+    with pytest.raises(UnreadableFile, match="“Sheet1” has other columns than the first"):
+        rows_of(book_of([["phone"], ["1"]], [["By month"], ["May"]]), "list.xlsx")
+
+
+def test_a_letter_far_down_the_file_tells_its_encoding() -> None:
+    rows = rows_of(b"phone,note\n" + b"1,x\n" * 100_000 + "2,Jürgen\n".encode("cp1252"))
+    assert rows[-1] == (100_002, ["2", "Jürgen"])
+
+
+def test_more_columns_than_anybody_can_look_over_are_refused() -> None:
+    wide = [(1, [""] * 3_000), (2, ["x"] * 500 + [""] * 3_000)]
+    assert first_rows(wide) == wide[1:]
+    with pytest.raises(UnreadableFile, match="100,000 columns; at most 500"):
+        first_rows([(1, ["x"] * 100_000)])
+
+
+def book_of(*sheets: list[list[str]]) -> bytes:
+    book, to = Workbook(), io.BytesIO()
+    for place, rows in enumerate(sheets):
+        sheet = book.create_sheet() if place else book.worksheets[0]
+        for row in rows:
+            sheet.append(row)
+    book.save(to)
+    return to.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,10 @@ from compliance import audit
 from compliance.actors import SYSTEM, Actor
 from compliance.evidence import Proof
 from compliance.file_formats import UnreadableFile
-from compliance.models import ActorKind, ImportedBatch, OptOut, OptOutImport, Recipient, StoredFile
+from compliance.models import ActorKind, FileDownload, ImportedBatch, OptOut, OptOutImport, Recipient, StoredFile
 from compliance.opt_outs.bulk import Line, record_many
 from compliance.transfer import export_opt_outs, files, jobs, working
+from compliance.transfer.exporting import writing
 from compliance.transfer.importing import running, starting
 from compliance.transfer.importing.options import Options, known_sources, recognise
 from tests.admin_pages import log_in, page, visit
@@ -97,6 +98,23 @@ def test_what_was_checked_is_what_is_imported(acme: Business, globex: Business) 
     assert opt_out_of(acme).evidence.details == {"file": "acme.csv", "line": 2}
     assert active(globex) == set()
     assert list(audit.find_faults()) == []
+
+
+def test_our_own_export_of_several_sheets_comes_back_whole(
+    acme: Business, globex: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "ROWS_A_SHEET", 2)
+    for number in (PERSON, OTHER_PERSON, THIRD_PERSON):
+        text_in(acme, "STOP", from_=number)
+    book = io.BytesIO()
+    export_opt_outs(acme.tenant, "xlsx", book)
+    run = upload_list(globex, book.getvalue(), "opt-outs.xlsx")
+    client = log_in(globex.user("compliance_officer"))
+    assert "2 sheets are read" in client.get(page("compliance.optoutimport", "columns", run.pk)).content.decode()
+    run = check_list(run, numbers="all")
+    assert "Sheets read" in client.get(page("compliance.optoutimport", "change", run.pk)).content.decode()
+    assert import_list(run).counts == {"new": 3}
+    assert active(globex) == {PERSON, OTHER_PERSON, THIRD_PERSON}
 
 
 def test_columns_can_be_said_anew_and_an_older_check_imports_nothing(acme: Business) -> None:
@@ -422,6 +440,42 @@ def test_what_does_not_fit_into_memory_is_uploaded_all_the_same(acme: Business, 
     settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
     upload(officer, b"phone\n" + PERSON.encode())
     assert check_list(OptOutImport.objects.get()).foreseen == {"new": 1}
+
+
+def test_what_a_browser_calls_a_file_is_not_taken_over(officer: Client, world: World) -> None:
+    """It would be the type of every download, whatever it says."""
+    sent = SimpleUploadedFile("list.csv", b"phone\n1\n", content_type="text/html; " + "x" * 400)
+    assert officer.post(page("compliance.optoutimport", "upload"), {"file": sent}).status_code == 302
+    assert StoredFile.objects.get().content_type == "text/csv"
+
+
+def test_what_was_done_so_far_is_a_download_on_record(acme: Business, officer: Client, small_batches: None) -> None:
+    run = check_list(upload_list(acme, COLUMNS + "".join(f"{number},,\n" for number in numbers(20))))
+    assert starting.begin(run, run.staged_id or 0, SOMEBODY, timezone.now())
+    working.go_on(run.key, at_most_seconds=0)
+    jobs.cancel(run, timezone.now())
+    assert officer.get(page("compliance.optoutimport", "file", run.pk, "result")).status_code == 200
+    assert FileDownload.objects.get().actor_name == acme.user("compliance_officer").display_name
+
+
+@pytest.mark.parametrize("at", ["check", "import"])
+def test_cancelled_at_the_last_moment_it_leaves_no_file(
+    acme: Business, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    run = upload_list(acme)
+    if at == "import":
+        run = check_list(run)
+    before = set(StoredFile.objects.filter(deleted_at=None))
+    keep = files.keep_file
+
+    def keep_and_cancel(*args: Any, **kwargs: Any) -> StoredFile:
+        jobs.cancel(run, timezone.now())
+        return keep(*args, **kwargs)
+
+    monkeypatch.setattr(files, "keep_file", keep_and_cancel)
+    check_list(run) if at == "check" else import_list(run)
+    assert OptOutImport.objects.get(pk=run.pk).state == "cancelled"
+    assert set(StoredFile.objects.filter(deleted_at=None)) == before
 
 
 def test_an_upload_needs_its_token(world: World) -> None:

@@ -3,8 +3,10 @@
 import io
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
@@ -178,6 +180,34 @@ def test_a_file_is_kept_under_a_random_name_with_checksum_and_size(acme: Busines
     assert "list" not in row.path
     with files.open_file(row) as content:
         assert content.read() == b"abc"
+
+
+def test_bytes_never_lie_where_no_row_names_them(acme: Business, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is killed while it writes leaves a row, whose time runs out, and not a list for ever."""
+
+    def is_killed(_: object, path: str, __: object) -> str:
+        assert StoredFile.objects.filter(path=path).exists()
+        raise SystemExit
+
+    monkeypatch.setattr(type(files.lists()), "save", is_killed)
+    with pytest.raises(SystemExit):
+        files.keep_file(acme.tenant, "list.csv", io.BytesIO(b"+12125550177"), files.CSV, timezone.now())
+    assert files.delete_expired(timezone.now() + timedelta(days=400)) == 1
+
+
+def test_a_full_disk_leaves_nothing(acme: Business, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, saved = files.lists(), type(files.lists()).save
+    written: list[str] = []
+
+    def half_save(storage: Any, path: str, _: object) -> str:
+        written.append(saved(storage, path, ContentFile(b"+1212")))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(storage), "save", half_save)
+    with pytest.raises(OSError, match="No space left"):
+        files.keep_file(acme.tenant, "list.csv", io.BytesIO(b"+12125550177"), files.CSV, timezone.now())
+    assert not StoredFile.objects.exists()
+    assert [storage.exists(path) for path in written] == [False]
 
 
 def test_an_expired_file_goes_and_its_row_stays(acme: Business) -> None:

@@ -14,6 +14,7 @@ from compliance.timeline import Kind, Page, read_timeline
 from messaging.models import Difference, InboundMessage, NumberTrouble, OutboundMessage, Reconciliation
 from tests.admin_pages import UNCLEAR, log_in, page
 from tests.builders import (
+    OTHER_PERSON,
     PERSON,
     Business,
     World,
@@ -213,3 +214,25 @@ def test_who_is_held_and_who_has_not_agreed(world: World, boss: Client) -> None:
     world.acme.tenant.consent_policy = ConsentPolicy.ONLY_WITH_CONSENT
     world.acme.tenant.save()
     assert standings(boss, person) == [("All company numbers", "No consent")]
+
+
+def test_a_site_manager_reads_no_words_that_came_to_another_site(world: World) -> None:
+    acme, manager = world.acme, world.acme.user("site_manager")
+    opt_out_by_staff(acme, sender=acme.long_code, words="My sister told them.")
+    text_in(acme, UNCLEAR, from_=OTHER_PERSON)
+    told, held = recipient(acme), recipient(acme, OTHER_PERSON)
+    assert "My sister told them." in body_of(log_in(manager), told)
+    assert UNCLEAR in body_of(log_in(manager), held)
+    manager.site = acme.branch
+    manager.save()
+    client = log_in(manager)
+    assert standings(client, told) == [("All company numbers", "May be texted")]
+    assert "My sister told them." not in body_of(client, told)
+    assert "marketing is refused from this one too (US-23)" in body_of(client, told)
+    assert standings(client, held) == [("All company numbers", "Held for review")]
+    assert UNCLEAR not in body_of(client, held)
+    assert "A text to another site may be an opt-out" in body_of(client, held)
+
+
+def body_of(client: Client, person: Recipient) -> str:
+    return client.get(page("compliance.recipient", "change", person.pk)).content.decode()

@@ -11,20 +11,24 @@ from django.views.decorators.http import require_POST
 from openpyxl.utils import get_column_letter
 from unfold import widgets
 
-from accounts.admin_base import person_of, require
+from accounts.admin_base import person_of
 from accounts.models import SenderNumber, User
 from compliance.admin.exports import downloads_of
 from compliance.admin.forms import ForBusinessForm
-from compliance.admin.list_jobs import ListJobAdmin
+from compliance.admin.uploads import UploadAdmin, largest
+from compliance.file_formats import UnreadableFile
 from compliance.models import CleanedList
 from compliance.models.cleaning import ASKED_PURPOSES
 from compliance.purposes import Purpose
 from compliance.transfer import files
-from compliance.transfer.cleaning import UnreadableTable, read_first_lines, start_cleaning, take_list
+from compliance.transfer.cleaning import read_first_lines, start_cleaning, take_list
 from compliance.transfer.cleaning.running import CLEAN, KEPT, places_of
 
 SHOWN_LINES = 6
-MEGABYTE = 1024 * 1024
+
+
+def too_large() -> str:
+    return f"The file is larger than {settings.UPLOAD_LIMIT_MB:,} MB; split it."
 
 
 class ListForm(ForBusinessForm):
@@ -57,8 +61,8 @@ class ListForm(ForBusinessForm):
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
-        if file.size > settings.UPLOAD_LIMIT_MB * MEGABYTE:
-            raise forms.ValidationError(f"The file is larger than {settings.UPLOAD_LIMIT_MB:,} MB; split it.")
+        if file.size > largest():
+            raise forms.ValidationError(too_large())
         return file
 
     def clean(self) -> dict[str, Any]:
@@ -88,7 +92,7 @@ class ColumnsForm(forms.Form):
 
 
 @admin.register(CleanedList)
-class CleanedListAdmin(ListJobAdmin):
+class CleanedListAdmin(UploadAdmin):
     permission = CLEAN
     downloads = "compliance.view_cleanedlist"
     files = ("kept", "removed")
@@ -126,7 +130,7 @@ class CleanedListAdmin(ListJobAdmin):
 
     def get_urls(self) -> list[Any]:
         return [
-            self.door("new/", self.new_view, "new"),
+            self.upload_door("new/", self.new_view, "new"),
             self.door("<int:object_id>/start/", require_POST(self.start_view), "start"),
             *super().get_urls(),
         ]
@@ -135,12 +139,17 @@ class CleanedListAdmin(ListJobAdmin):
         shown = {"may_clean": person_of(request).has_perm(CLEAN)}
         return super().changelist_view(request, {**shown, **(extra_context or {})})
 
+    def show_too_large(self, request: HttpRequest) -> HttpResponse:
+        return self._show_new(request, ListForm(person_of(request)), too_large())
+
     def new_view(self, request: HttpRequest) -> HttpResponse:
-        require(request, CLEAN)
         form = ListForm(person_of(request), request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid() and (job := take(form)):
             return self.go_to("change", job.pk)
-        context = {"form": form, "title": "Clean a list"}
+        return self._show_new(request, form)
+
+    def _show_new(self, request: HttpRequest, form: ListForm, refusal: str = "") -> HttpResponse:
+        context = {"form": form, "title": "Clean a list", "refusal": refusal}
         return self.show(request, "admin/compliance/cleanedlist/new.html", context)
 
     def start_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -177,7 +186,7 @@ def take(form: ListForm) -> CleanedList | None:
     asked = {"purpose": said["purpose"], "sender": said["sender"]}
     try:
         return take_list(form.person, form.tenant, upload.name, upload.file, asked, timezone.now())
-    except UnreadableTable as error:
+    except UnreadableFile as error:
         form.add_error("file", str(error))
         return None
 
@@ -187,5 +196,5 @@ def first_lines(row: CleanedList) -> list[list[str]]:
     try:
         with files.open_file(row.source) as content:
             return read_first_lines(content, row.source.name)
-    except (files.FileGone, UnreadableTable):
+    except (files.FileGone, UnreadableFile):
         return []

@@ -12,6 +12,7 @@ from unfold import widgets
 from accounts import phone
 from accounts.models import SenderNumber, Tenant, User
 from compliance.admin.forms import ForBusinessForm
+from compliance.admin.uploads import largest
 from compliance.file_formats import FORMATS
 from compliance.list_files import DAY_FIRST, MONTH_FIRST
 from compliance.transfer.importing.options import ALL_NUMBERS, AS_WRITTEN, MEANINGS, Options
@@ -42,7 +43,7 @@ class UploadForm(ForBusinessForm):
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
-        if file.size > settings.UPLOAD_LIMIT_MB * 1024 * 1024:
+        if file.size > largest():
             raise forms.ValidationError(too_large())
         if PurePath(file.name).suffix.lower() not in ENDINGS:
             raise forms.ValidationError("This is no list that can be read: save it as CSV or as XLSX.")
@@ -118,6 +119,7 @@ class ColumnsForm(forms.Form):
             numbers=said["numbers"],
             undated=said["undated"].isoformat() if said["undated"] else "",
             source=self.options.source,
+            sheets=self.options.sheets,
         )
 
 

@@ -2,22 +2,21 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from accounts.admin_base import person_of, require
 from accounts.admin_words import label, two_lines
 from compliance.admin.import_forms import ColumnsForm, UploadForm, too_large
-from compliance.admin.list_jobs import ListJobAdmin
 from compliance.admin.opt_outs import actor_of
+from compliance.admin.uploads import UploadAdmin, largest
 from compliance.file_formats import UnreadableFile
 from compliance.models import ListJob, OptOutImport
 from compliance.transfer import files
+from compliance.transfer.exporting.links import note_download
 from compliance.transfer.importing import starting
 from compliance.transfer.importing.checking import SAMPLES
 from compliance.transfer.importing.options import SHOWN, Options
@@ -27,12 +26,11 @@ from compliance.transfer.importing.running import result_lines
 
 IMPORT = "compliance.import_optout"
 Stage, State = OptOutImport.Stage, OptOutImport.State
-FORM_AROUND = 64 * 1024  # what a form is larger than its file
 LONGEST_CELL = 40
 
 
 @admin.register(OptOutImport)
-class ImportAdmin(ListJobAdmin):
+class ImportAdmin(UploadAdmin):
     permission = IMPORT
     files = ("source", "preview", "result")
     page_template = "admin/compliance/optoutimport/page.html"
@@ -64,7 +62,7 @@ class ImportAdmin(ListJobAdmin):
 
     def get_urls(self) -> list[Any]:
         own = [
-            self.door("upload/", csrf_exempt(self.upload_view), "upload"),
+            self.upload_door("upload/", self.upload_view, "upload"),
             self.door("<int:object_id>/columns/", self.columns_view, "columns"),
             self.door("<int:object_id>/begin/", require_POST(self.begin_view), "begin"),
         ]
@@ -74,27 +72,17 @@ class ImportAdmin(ListJobAdmin):
         buttons = {"may_import": person_of(request).has_perm(IMPORT)}
         return super().changelist_view(request, {**buttons, **(extra_context or {})})
 
-    def upload_view(self, request: HttpRequest) -> HttpResponse:
-        """Refuses what is too large by its announced length, before the first byte of it is read: hence the order."""
-        require(request, IMPORT)
-        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.UPLOAD_LIMIT_MB * 1024 * 1024 + FORM_AROUND:
-            form = UploadForm(person_of(request))
-            answer = self._show_upload(request, form, {"refusal": too_large()})
-            answer.status_code = 413
-            return answer
-        checked: HttpResponse = csrf_protect(self._upload)(request)
-        return checked
+    def show_too_large(self, request: HttpRequest) -> HttpResponse:
+        return self._show_upload(request, UploadForm(person_of(request)), {"refusal": too_large()})
 
-    def _upload(self, request: HttpRequest) -> HttpResponse:
+    def upload_view(self, request: HttpRequest) -> HttpResponse:
         person = person_of(request)
         form = UploadForm(person, request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             assert form.tenant is not None  # noqa: S101 - the form is valid
             sent = form.cleaned_data["file"]
             try:
-                run = starting.take_file(
-                    form.tenant, sent.name, sent.file, sent.content_type or "", actor_of(person), timezone.now()
-                )
+                run = starting.take_file(form.tenant, sent.name, sent.file, actor_of(person), timezone.now())
             except UnreadableFile as error:
                 form.add_error("file", str(error))
             else:
@@ -102,8 +90,7 @@ class ImportAdmin(ListJobAdmin):
         return self._show_upload(request, form, {})
 
     def _show_upload(self, request: HttpRequest, form: UploadForm, more: dict[str, Any]) -> HttpResponse:
-        limit = settings.UPLOAD_LIMIT_MB * 1024 * 1024
-        context = {"form": form, "title": "Import a list", "limit": limit, "too_large": too_large(), **more}
+        context = {"form": form, "title": "Import a list", "limit": largest(), "too_large": too_large(), **more}
         return self.show(request, "admin/compliance/optoutimport/upload.html", context)
 
     def columns_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -193,6 +180,8 @@ class ImportAdmin(ListJobAdmin):
         except files.FileGone as error:
             messages.error(request, str(error))
             return self.go_to("change", row.pk)
+        person = person_of(request)
+        note_download(row.staged, person.display_name, timezone.now(), actor_id=str(person.pk))
         answer = StreamingHttpResponse(_all(first, lines), content_type=files.CSV)
         answer["Content-Disposition"] = 'attachment; filename="result so far.csv"'
         answer["Cache-Control"] = "private, no-store"

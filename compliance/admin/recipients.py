@@ -87,7 +87,7 @@ class RecipientAdmin(SearchedByNumber, WithTickedOptOut, PageAdmin):
         opt_outs, reviews = _opt_outs_of(request, row), _open_reviews_of(request, row)
         return {
             "label": state_label(opt_outs, reviews),
-            "standings": standings_of(row),
+            "standings": standings_of(row, person),
             "opt_outs": [(item, reach(item.scope, item.sender)) for item in opt_outs],
             "reviews": [(item, due_label(item)) for item in reviews],
             "timeline": timeline,

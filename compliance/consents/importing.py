@@ -17,7 +17,17 @@ from compliance.actors import Actor
 from compliance.consents.recording import closing_blocks, record_consent
 from compliance.consents.writing import Given
 from compliance.evidence import Proof
-from compliance.list_files import SAYS_NO, BadLine, Reading, plain_word, read_rows, read_sender, read_time, unescape
+from compliance.list_files import (
+    SAYS_NO,
+    BadLine,
+    Reading,
+    plain_word,
+    read_rows,
+    read_sender,
+    read_time,
+    unescape,
+    whole_number,
+)
 from compliance.models import Consent, ConsentWay
 
 BATCH = 500
@@ -84,7 +94,7 @@ def _read_line(at: int, cells: dict[str, str], tenant: Tenant, senders: set[str]
     if any(plain_word(cells.get(name, "")) in SAYS_NO for name in ("subscribed", "status") if name in cells):
         raise BadLine("invalid", "It says that this person did not agree.")
     number, sender = (
-        parse_number(unescape(cells.get("recipient", "")), tenant.country),
+        parse_number(whole_number(unescape(cells.get("recipient", ""))), tenant.country),
         read_sender(cells, tenant.country),
     )
     if number in senders or (sender and sender not in senders):

@@ -36,7 +36,7 @@ def gather(recipient: Recipient, person: User, why: str, now: datetime) -> dict[
             "time_zone": tenant.time_zone,
         },
         "recipient": {"id": recipient.pk, "number": recipient.number, "first_seen_at": recipient.created_at},
-        "state": [_say_state(asdict(standing)) for standing in standings_of(recipient)],
+        "state": [_say_state(asdict(standing)) for standing in standings_of(recipient, person)],
         "parts": parts,
         "checks": _check(parts),
         "how_to_check": HOW_TO_CHECK,

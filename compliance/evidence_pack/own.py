@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from accounts.models import User
 from compliance.evidence import digest_of
 from compliance.evidence_pack.parts import Part
-from compliance.models import Consent, ConsentQuestion, Evidence, OptOut, Recipient, ReviewItem
+from compliance.models import Consent, ConsentQuestion, Evidence, EvidencePack, OptOut, Recipient, ReviewItem
 from compliance.sentences import state_sentence
 
 
@@ -143,6 +143,16 @@ def _review(row: ReviewItem) -> dict[str, Any]:
     }
 
 
+def _pack(row: EvidencePack) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "made_at": row.made_at,
+        "made_by": row.actor_name,
+        "why": row.why,
+        "sha256": row.sha256,
+    }
+
+
 def _opt_outs(person: User, recipient: Recipient) -> QuerySet[Any]:
     rows: QuerySet[Any] = of_recipient(OptOut)(person, recipient).select_related("evidence")
     return rows
@@ -155,4 +165,5 @@ PARTS = (
     Part("consents", "Consents", of_recipient(Consent), "given_at", _consent),
     Part("consent_questions", "Questions for a YES", of_recipient(ConsentQuestion), "asked_at", _question),
     Part("reviews", "Reviews", of_recipient(ReviewItem), "asked_at", _review),
+    Part("packs", "Evidence packs made before", of_recipient(EvidencePack), "made_at", _pack),
 )

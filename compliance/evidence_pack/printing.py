@@ -14,8 +14,17 @@ from accounts.phone import format_for_people
 from compliance.evidence_pack.lettering import FAMILY, add_letters, spell
 
 INK, GREY, LINE = (17, 24, 39), (90, 98, 110), (205, 210, 218)
-TITLED_BY = ("action_in_words", "outcome_in_words", "status_in_words", "way_in_words", "sentence", "provider_event")
-MOMENTS = ("at", "occurred_at", "given_at", "asked_at", "opted_out_at")
+TITLED_BY = (
+    "action_in_words",
+    "outcome_in_words",
+    "status_in_words",
+    "way_in_words",
+    "sentence",
+    "kind_in_words",
+    "provider_event",
+)
+MOMENTS = ("at", "occurred_at", "given_at", "asked_at", "opted_out_at", "compared_at", "first_at", "made_at")
+NOTHING = (None, "", [], {})
 NAMES = {"id": "record", "at": "when", "sha256": "SHA-256", "evidence": "evidence record", "opt_out": "opt-out record"}
 WORDS = {("scope", "tenant"): "all company numbers", ("scope", "number"): "one company number"}
 LABEL_WIDTH = 46
@@ -136,16 +145,17 @@ def _print_row(sheet: Sheet, row: dict[str, Any]) -> None:
     if sheet.will_page_break(18):
         sheet.add_page()
     at = next((row[name] for name in MOMENTS if row.get(name)), None)
-    title = next((str(row[name]) for name in TITLED_BY if row.get(name)), "")
+    titled_by = next((name for name in TITLED_BY if row.get(name)), "")
+    title = str(row.get(titled_by, ""))
     sheet.say(" · ".join(filter(None, (when(at) if at else "", title))), bold=True)
     for name, value in row.items():
-        if value not in (None, "", [], {}) and name not in TITLED_BY and f"{name}_in_words" not in row:
+        if value not in NOTHING and name != titled_by and f"{name}_in_words" not in row:
             sheet.fact(_named(name), _in_words(name, value))
     sheet.ln(2)
 
 
 def _named(name: str) -> str:
-    said = NAMES.get(name, name.replace("_", " "))
+    said = NAMES.get(name, name.removesuffix("_in_words").replace("_", " "))
     return said[:1].upper() + said[1:]
 
 
@@ -153,7 +163,9 @@ def _in_words(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return "; ".join(f"{key.replace('_', ' ')}: {_in_words(key, item)}" for key, item in value.items() if item)
+        return "; ".join(
+            f"{key.replace('_', ' ')}: {_in_words(key, item)}" for key, item in value.items() if item not in NOTHING
+        )
     if isinstance(value, list):
         return "; ".join(_in_words(name, item) for item in value)
     if name == "at" or name.endswith("_at"):

@@ -49,18 +49,28 @@ def keep_file(
     digest = _digest_of(content)
     size = content.tell()
     content.seek(0)
-    path = lists().save(f"{tenant.pk}/{secrets.token_hex(16)}", File(content))
     row: StoredFile = StoredFile.objects.create(
         tenant=tenant,
         name=plain_name(name),
-        path=path,
+        path=f"{tenant.pk}/{secrets.token_hex(16)}",
         content_type=content_type,
         sha256=digest,
         size=size,
         created_at=now,
         expires_at=now + (kept_for or timedelta(days=settings.FILES_KEPT_DAYS)),
     )
+    _write_bytes(row, content)
     return row
+
+
+def _write_bytes(row: StoredFile, content: IO[bytes]) -> None:
+    """After the row: bytes that no row names would be deleted by nobody, ever."""
+    try:
+        lists().save(row.path, File(content))
+    except Exception:
+        lists().delete(row.path)  # what a full disk has taken of it
+        row.delete()
+        raise
 
 
 def _digest_of(content: IO[bytes]) -> str:
@@ -75,6 +85,17 @@ def scratch_file() -> Iterator[IO[bytes]]:
     """A file to write before it is kept; it goes by itself, even with a killed process."""
     with tempfile.TemporaryFile() as draft:
         yield draft
+
+
+@contextmanager
+def dropped_when(error: type[Exception], *made: StoredFile) -> Iterator[None]:
+    """Files that were kept for what is done here go again where it ends in that error: nobody would know of them."""
+    try:
+        yield
+    except error:
+        for stored in made:
+            delete_file(stored, timezone.now())
+        raise
 
 
 def open_file(stored: StoredFile) -> IO[bytes]:

@@ -6,7 +6,7 @@ nothing of the people is kept but the two files at the end.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,17 +14,18 @@ from itertools import islice
 from pathlib import PurePath
 from typing import IO, Any
 
-from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import SenderNumber, Tenant, User
 from accounts.phone import InvalidNumber, parse_number
+from compliance.file_formats import BrokenRow, UnreadableFile, cell_text
 from compliance.gate import Refusal, check_many
+from compliance.list_files import whole_number
 from compliance.models import ActorKind, CleanedList, StoredFile
 from compliance.transfer import files, jobs
 from compliance.transfer.asking import find_asker
 from compliance.transfer.cleaning import tables
-from compliance.transfer.cleaning.tables import CsvTable, ExcelTable, Row, UnreadableTable, table_like, text_of
+from compliance.transfer.cleaning.tables import CsvTable, ExcelTable, table_like
 from compliance.transfer.jobs import CantGoOn, Interrupted, Turn
 
 CLEAN = "compliance.clean_list"
@@ -50,7 +51,7 @@ class Line:
     """A line of the list, and what became of it: an outcome with a sentence."""
 
     place: int
-    cells: Row
+    cells: Sequence[Any]
     number: str = ""
     outcome: str = KEPT
     why: str = ""
@@ -80,7 +81,7 @@ def take_list(
 ) -> CleanedList:
     """Keep an uploaded list, with the column that looks like the numbers. It waits for a person's word.
 
-    asked: purpose and sender. Raises UnreadableTable.
+    asked: purpose and sender. Raises UnreadableFile.
     """
     guess = tables.guess_columns(tables.read_first_lines(content, name), tenant.country)
     content_type = files.XLSX if tables.is_excel(name) else files.CSV
@@ -117,12 +118,12 @@ def work_on_cleaning(turn: Turn) -> None:
             lists.kept.close()
             lists.removed.close()
             _finish(turn, job, lists, kept, removed)
-    except (UnreadableTable, files.FileGone) as error:
+    except (UnreadableFile, files.FileGone) as error:
         raise CantGoOn(str(error)) from None
 
 
 def _sort_lines(turn: Turn, job: CleanedList, content: IO[bytes], lists: Sorted) -> None:
-    rows = enumerate(tables.read_table(content, job.source.name), start=1)
+    rows = tables.read_table(content, job.source.name)
     if job.has_header:
         _, header = next(rows, (0, []))
         lists.kept.add([header])
@@ -140,11 +141,13 @@ def _sort_lines(turn: Turn, job: CleanedList, content: IO[bytes], lists: Sorted)
 
 
 def _read_number(line: Line, job: CleanedList, own: set[str], seen: "Seen") -> None:
-    written = text_of(line.cells[job.number_column]) if job.number_column < len(line.cells) else ""
+    if isinstance(line.cells, BrokenRow):
+        return line.remove(INVALID, BrokenRow.why)
+    written = cell_text(line.cells[job.number_column]) if job.number_column < len(line.cells) else ""
     if not written:
         return line.remove(INVALID, "This line has no number.")
     try:
-        line.number = parse_number(written, job.tenant.country)
+        line.number = parse_number(whole_number(written), job.tenant.country)
     except InvalidNumber as error:
         return line.remove(INVALID, str(error))
     if line.number in own:
@@ -197,13 +200,8 @@ def _finish(turn: Turn, job: CleanedList, lists: Sorted, kept: IO[bytes], remove
     ):
         named = f"{stem} - {words}.{table.ending}"
         made[name] = files.keep_file(job.tenant, named, content, table.content_type, now)
-    try:
-        with transaction.atomic():
-            turn.finish(counts=dict(lists.counts), rows_total=job.rows_done, **made)
-    except Interrupted:
-        for stored in made.values():
-            files.delete_file(stored, now)
-        raise
+    with files.dropped_when(Interrupted, *made.values()):
+        turn.finish(counts=dict(lists.counts), rows_total=job.rows_done, **made)
 
 
 def places_of(counts: dict[str, int]) -> Iterator[tuple[str, int]]:

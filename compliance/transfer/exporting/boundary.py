@@ -42,9 +42,13 @@ def changed_after(tenant: Tenant, boundary: int) -> QuerySet[OptOut]:
 
 
 def _transactions_under_way() -> set[str]:
-    """The transactions of others that have written something and not committed it yet."""
+    """The transactions of others that have written something and not committed it yet.
+
+    A snapshot leaves out those that are younger than every one that has ended: so one of our own ends first.
+    """
     if connection.vendor != "postgresql":
         return set()
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()")
         cursor.execute("SELECT pg_snapshot_xip(pg_current_snapshot())::text")
         return {row[0] for row in cursor.fetchall()}

@@ -7,6 +7,7 @@ from django.db.models import Case, CharField, Expression, F, Func, QuerySet, Tex
 from django.db.models.functions import Concat, Left
 from django.db.models.lookups import In
 
+from compliance import list_files
 from compliance.list_files import ESCAPED, RUNS_IN_A_SPREADSHEET
 
 COLUMNS = {
@@ -31,8 +32,7 @@ MOMENTS = {"opted_out_at", "lifted_at", "changed_at"}
 
 def escape(name: str, value: Any) -> Any:
     """Free text that a spreadsheet would run gets an apostrophe; +1… numbers stay as they are."""
-    runs = name in FREE_TEXT and isinstance(value, str) and value.startswith(RUNS_IN_A_SPREADSHEET)
-    return f"{ESCAPED}{value}" if runs else value
+    return list_files.escape(value) if name in FREE_TEXT and isinstance(value, str) else value
 
 
 def read_columns(rows: QuerySet[Any]) -> QuerySet[Any, tuple[Any, ...]]:
@@ -54,7 +54,8 @@ def _written(name: str, path: str) -> Expression | F:
     if name in MOMENTS:
         return IsoMoment(F(path), output_field=CharField())
     if name in FREE_TEXT:
-        runs = In(Left(path, 1), RUNS_IN_A_SPREADSHEET)
+        bare = Func(F(path), Value(ESCAPED), function="LTRIM", output_field=TextField())
+        runs = In(Left(bare, 1), RUNS_IN_A_SPREADSHEET)
         escaped = Concat(Value(ESCAPED), F(path), output_field=TextField())
         return Case(When(runs, then=escaped), default=F(path), output_field=TextField())
     return F(path)

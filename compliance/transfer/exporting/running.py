@@ -128,11 +128,8 @@ def _is_long_book(turn: Turn, draft: IO[bytes]) -> bool:
 def _leave_part(turn: Turn, draft: IO[bytes]) -> None:
     now = timezone.now()
     part = files.keep_file(turn.job.tenant, f"part of export {turn.job.pk}", draft, files.CSV, now, PARTS_KEPT)
-    try:
+    with files.dropped_when(Interrupted, part):
         turn.note(cursor={**turn.job.cursor, "parts": [*turn.job.cursor["parts"], part.pk]})
-    except Interrupted:
-        files.delete_file(part, now)
-        raise
 
 
 def _finish(turn: Turn, draft: IO[bytes]) -> None:
@@ -144,11 +141,8 @@ def _finish(turn: Turn, draft: IO[bytes]) -> None:
     with files.scratch_file() as whole:
         content = _put_together(turn, parts, draft, whole)
         result = files.keep_file(job.tenant, _name_of(job, now), content, form.content_type, now)
-    try:
+    with files.dropped_when(Interrupted, result):
         _note_result(turn, result, now)
-    except Interrupted:
-        files.delete_file(result, now)
-        raise
     _forget(parts, now)
 
 
@@ -185,14 +179,18 @@ def _lines_of(parts: list[StoredFile], draft: IO[bytes]) -> Iterator[str]:
 
 
 def _note_result(turn: Turn, result: StoredFile, now: datetime) -> None:
-    """The job is done; what is to be done with its file is due, and its schedule goes on from its boundary."""
+    """The job is done; what is to be done with its file is due, and its schedule goes on from its boundary.
+
+    Not where it asks for other rows by now, or another run was quicker: that one's rows are not in this file.
+    """
     job = _job_of(turn)
     rows = job.cursor["rows"]
     delivery = {"deliver_at": now} if job.mail_to or job.to_storage else {}
     with transaction.atomic():
         turn.finish(result=result, rows_done=rows, rows_total=rows, cursor={}, **delivery)
         if job.schedule_id and job.boundary is not None:
-            ExportSchedule.objects.filter(pk=job.schedule_id).update(boundary=job.boundary)
+            as_it_was = ExportSchedule.objects.filter(filters=job.filters, boundary=job.changed_after)
+            as_it_was.filter(pk=job.schedule_id).update(boundary=job.boundary)
 
 
 def _forget(parts: list[StoredFile], now: datetime) -> None:

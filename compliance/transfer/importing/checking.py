@@ -23,7 +23,7 @@ from compliance.transfer.importing.outcomes import OUTCOMES, header_line, shown,
 from compliance.transfer.importing.reading import ListReader
 from compliance.transfer.importing.seen import Seen
 from compliance.transfer.importing.staged import Entry, dump
-from compliance.transfer.jobs import Turn
+from compliance.transfer.jobs import Interrupted, Turn
 
 BATCH = 5_000
 SAMPLES = 5
@@ -77,7 +77,8 @@ def check_list(turn: Turn) -> None:
             check.note(batch, [entry.kind or next(outcomes) for entry in batch])
             turn.note(rows_done=check.counts.total())
         staged, preview = check.keep(timezone.now())
-    _hand_back(turn, check, staged, preview)
+    with files.dropped_when(Interrupted, staged, preview):
+        _hand_back(turn, check, staged, preview)
     for stored in old:
         files.delete_file(stored, timezone.now())
 

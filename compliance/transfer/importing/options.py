@@ -10,14 +10,13 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 from accounts.models import Tenant
-from compliance.file_formats import Row
+from compliance.file_formats import Row, looks_like_number
 from compliance.list_files import (
     DAY_FIRST,
     MONTH_FIRST,
     SAYS_OUT,
     Reading,
     guess_columns,
-    looks_like_number,
     parse_moment,
     plain_header,
     plain_word,
@@ -72,6 +71,7 @@ class Options:
 
     numbers: ALL_NUMBERS, AS_WRITTEN in the column, or a company number.
     undated: the day of lines without a date, "" for the day of the import.
+    sheets: of a workbook, those that are read.
     """
 
     columns: tuple[str, ...]
@@ -81,6 +81,7 @@ class Options:
     numbers: str = ALL_NUMBERS
     undated: str = ""
     source: str = ""
+    sheets: int = 1
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

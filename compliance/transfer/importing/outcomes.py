@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from accounts.phone import is_e164
-from compliance.list_files import ESCAPED, RUNS_IN_A_SPREADSHEET
+from compliance.list_files import escape
 from compliance.transfer.importing.staged import Entry
 
 HEADER = ("line", "recipient", "outcome", "why")
@@ -69,5 +69,4 @@ def shown(entry: Entry) -> str:
     """The recipient's number; what is none, as it was written, so that no spreadsheet runs it."""
     if entry.listed is not None:
         return entry.listed.number
-    runs = entry.written.startswith(RUNS_IN_A_SPREADSHEET) and not is_e164(entry.written)
-    return f"{ESCAPED}{entry.written}" if runs else entry.written
+    return entry.written if is_e164(entry.written) else escape(entry.written)

@@ -2,29 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from typing import IO, Self
 
 from accounts.models import SenderNumber, Tenant
 from compliance.evidence import Proof
-from compliance.file_formats import Row, UnreadableFile, format_of
+from compliance.file_formats import Row, UnreadableFile, first_rows, format_of
 from compliance.list_files import BadLine, ListedOptOut, name_cells, read_line
 from compliance.models import Source
 from compliance.opt_outs.bulk import Line
 from compliance.transfer.importing.options import ALL_NUMBERS, AS_WRITTEN, Options, guess
 from compliance.transfer.importing.staged import Entry
 
-LOOKED_AT = 20
 LONGEST_SHOWN = 60
 
 
 def look(file: IO[bytes], name: str) -> list[Row]:
     """The first filled rows of a list. Raises UnreadableFile."""
-    return list(islice(_filled(format_of(name).read(file)), LOOKED_AT))
-
-
-def _filled(rows: Iterator[Row]) -> Iterator[Row]:
-    return (row for row in rows if any(row[1]))
+    return first_rows(format_of(name).read(file))
 
 
 def guess_options(rows: Sequence[Row], tenant: Tenant) -> Options:
@@ -47,7 +42,7 @@ class ListReader:
     @classmethod
     def guessing(cls, tenant: Tenant, rows: Iterator[Row], file_name: str) -> tuple[Self, Iterator[Row]]:
         """A reader of rows that nobody has looked at, and all of the rows. Raises UnreadableFile."""
-        first = list(islice(_filled(rows), LOOKED_AT))
+        first = first_rows(rows)
         options = guess_options(first, tenant)
         if "recipient" not in options.columns:
             raise UnreadableFile("No column names the recipient; give one the header “recipient”.")

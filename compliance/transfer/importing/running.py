@@ -20,7 +20,7 @@ from compliance.transfer.importing.options import Options
 from compliance.transfer.importing.outcomes import BY_LETTER, NOT_YET, OUTCOMES, header_line, write_lines
 from compliance.transfer.importing.reading import ListReader
 from compliance.transfer.importing.staged import Entry, read_batch, read_entries
-from compliance.transfer.jobs import CantGoOn, Turn
+from compliance.transfer.jobs import CantGoOn, Interrupted, Turn
 
 # Lines whose locks are held together, at most; fewer where that takes longer than HOLDS_LOCKS, in seconds.
 BATCH = {"postgresql": 4_000, "sqlite": 1_000}
@@ -100,7 +100,8 @@ def _finish(turn: Turn, run: OptOutImport) -> None:
                 turn.note()
         name = f"{PurePath(run.source.name).stem} result.csv"
         result = files.keep_file(run.tenant, name, draft, files.CSV, timezone.now())
-    turn.finish(stage=Stage.ENDED, result=result)
+    with files.dropped_when(Interrupted, result):
+        turn.finish(stage=Stage.ENDED, result=result)
     if run.staged is not None:
         files.delete_file(run.staged, timezone.now())
 

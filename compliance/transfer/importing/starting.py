@@ -1,5 +1,6 @@
 """What people decide of an import: the file, what its columns mean, and that it goes in."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import IO
 
@@ -7,6 +8,7 @@ from django.db import transaction
 
 from accounts.models import Tenant
 from compliance.actors import Actor
+from compliance.file_formats import format_of
 from compliance.models import OptOutImport
 from compliance.transfer import files, jobs
 from compliance.transfer.importing.options import Options
@@ -17,14 +19,12 @@ State, Stage = OptOutImport.State, OptOutImport.Stage
 CAN_BE_READ_AGAIN = (Stage.MAPPING, Stage.CHECKING, Stage.READY)
 
 
-def take_file(
-    tenant: Tenant, name: str, content: IO[bytes], content_type: str, by: Actor, now: datetime
-) -> OptOutImport:
+def take_file(tenant: Tenant, name: str, content: IO[bytes], by: Actor, now: datetime) -> OptOutImport:
     """Keep an uploaded list, and guess what its columns mean. Raises UnreadableFile."""
-    options = guess_options(look(content, name), tenant)
+    options = replace(guess_options(look(content, name), tenant), sheets=format_of(name).sheets(content))
     run: OptOutImport = OptOutImport.objects.create(
         tenant=tenant,
-        source=files.keep_file(tenant, name, content, content_type, now),
+        source=files.keep_file(tenant, name, content, format_of(name).CONTENT_TYPE, now),
         state=State.DRAFT,
         options=options.as_json(),
         actor_kind=by.kind,
