@@ -1,6 +1,6 @@
 """What stands for a recipient, for each company number that has a state of its own, in sentences."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from compliance.state import Block, RecipientState, block_of, read_state
 
 CONSENTS_AT_MOST = 200
 ALL, OTHERS = "All company numbers", "All other company numbers"
+ALL_OF_THEIRS, OTHERS_OF_THEIRS = "All your company numbers", "All your other company numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,19 @@ class Standing:
     consent: str
 
 
-def standings_of(recipient: Recipient) -> list[Standing]:
-    """The general state first, then each company number that an opt-out or a consent names. Three queries."""
+def standings_of(recipient: Recipient, theirs: Collection[str] | None = None) -> list[Standing]:
+    """The general state first, then each company number that an opt-out or a consent names. Three queries.
+
+    theirs: the company numbers that the reader is confined to, None for whoever sees all.
+    """
     state = _as_begun(read_state(recipient.tenant_id, recipient.number))
     rows = Consent.objects.for_tenant(recipient.tenant_id).filter(recipient=recipient).order_by("-given_at", "-id")
     consents = list(rows[:CONSENTS_AT_MOST])
     named = {block.sender for block in state.active} | {consent.sender for consent in consents}
-    numbers = sorted(named - {""})
+    numbers = sorted(named - {""} if theirs is None else named & set(theirs))
+    general = (OTHERS if numbers else ALL) if theirs is None else (OTHERS_OF_THEIRS if numbers else ALL_OF_THEIRS)
     tenant = recipient.tenant
-    return [_standing(tenant, state, consents, number, bool(numbers)) for number in ("", *numbers)]
+    return [_standing(tenant, state, consents, number, general) for number in ("", *numbers)]
 
 
 def sentence_of(row: OptOut) -> str:
@@ -59,12 +64,12 @@ def _begun(block: Block, change: Any) -> Block:
 
 
 def _standing(
-    tenant: Tenant, state: RecipientState, consents: Iterable[Consent], number: str, names_some: bool
+    tenant: Tenant, state: RecipientState, consents: Iterable[Consent], number: str, general: str
 ) -> Standing:
     blocks = [block for block in state.active if block.scope == OptOutScope.TENANT or block.sender == number]
     agreed = next((consent for consent in consents if _covers(consent, number)), None)
     word, colour = _word(tenant, state, blocks, number)
-    name = format_for_people(number) if number else (OTHERS if names_some else ALL)
+    name = format_for_people(number) if number else general
     return Standing(number, name, word, colour, _sentences(state, blocks, number), _consent(tenant, state, agreed))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.models import SenderNumber, Site, User
-from compliance.models import Consent, OptOut, ReviewItem
+from compliance.models import Consent, OptOut, Recipient, ReviewItem
 from tests.admin_pages import UNCLEAR, log_in, page
 from tests.builders import Business, World, new_person, opt_out_by_staff, text_in
 
@@ -76,3 +76,38 @@ def test_a_manager_without_a_site_sees_what_concerns_all_alone(acme: Business, o
 def test_an_employee_names_a_number_of_theirs_alone(acme: Business) -> None:
     form = log_in(acme.user("employee")).get(page("compliance.optout", "opt_out")).context["form"]
     assert list(form.fields["sender"].queryset) == [acme.long_code]
+
+
+def test_what_stands_for_another_sites_number_is_left_out(acme: Business) -> None:
+    """Whether a person may be texted from here is told: closed for all numbers, or held, wherever they said so."""
+    person = new_person()
+    opt_out_by_staff(acme, person, sender=acme.second_long_code)
+    address = page("compliance.recipient", "change", Recipient.objects.get(number=person).pk)
+    manager, officer = log_in(acme.user("site_manager")), log_in(acme.user("compliance_officer"))
+
+    shown, whole = manager.get(address), officer.get(address)
+    assert [one.number for one in whole.context["standings"]] == ["", acme.second_long_code.number]
+    assert [(one.number, one.name) for one in shown.context["standings"]] == [("", "All your company numbers")]
+    assert str(acme.second_long_code) not in shown.content.decode()
+    assert ("Opted out for some" in whole.content.decode(), "Opted out for some" in shown.content.decode()) == (1, 0)
+    for client, words in ((manager, "May be texted"), (officer, "Opted out for some numbers")):
+        assert words in client.get(page("compliance.recipient", "changelist"), {"q": person}).content.decode()
+
+    opt_out_by_staff(acme, person, sender=acme.toll_free)
+    named = manager.get(address).context["standings"]
+    assert [(one.name, one.word) for one in named] == [
+        ("All your other company numbers", "May be texted"),
+        (str(acme.toll_free), "Opted out"),
+    ]
+    opt_out_by_staff(acme, person)
+    assert {one.word for one in manager.get(address).context["standings"]} == {"Opted out"}
+
+
+def test_a_hold_is_told_wherever_the_text_came_in(acme: Business) -> None:
+    person = new_person()
+    text_in(acme, UNCLEAR, from_=person, to=acme.second_long_code)
+    shown = log_in(acme.user("site_manager")).get(
+        page("compliance.recipient", "change", Recipient.objects.get(number=person).pk)
+    )
+    assert "Held for review" in shown.context["label"]
+    assert [one.word for one in shown.context["standings"]] == ["Held for review"]

@@ -151,7 +151,6 @@ def test_pages_neither_lose_nor_repeat_what_happened_at_one_moment(world: World)
         "2026-01-01T00:00:00Z~nothing~1",
         "~~",
         f"9999{'9' * 40}",
-        "\x00",
     ],
 )
 def test_an_address_that_is_none_begins_with_the_newest(world: World, boss: Client, after: str) -> None:

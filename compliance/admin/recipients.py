@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -15,6 +15,7 @@ from accounts.admin_base import PageAdmin, SearchedByNumber, person_of, require
 from accounts.admin_filters import BUSINESS
 from accounts.admin_words import label, moment, number
 from accounts.models import AccessRecord, OptOutScope
+from accounts.scoping import own_numbers
 from compliance.admin.bulk_opt_out import RECORD, BulkOptOutForm
 from compliance.admin.forms import PackForm
 from compliance.admin.reviews import due_label
@@ -63,6 +64,7 @@ class RecipientAdmin(SearchedByNumber, PageAdmin):
 
     @admin.display(description="state")
     def state(self, row: Recipient) -> SafeString:
+        """What the reader's own numbers stand at. A hold concerns every number, wherever its text came in."""
         return state_label(list(row.opt_outs.all()), list(row.review_items.all()))
 
     @admin.display(description="last change or text from them")
@@ -75,7 +77,8 @@ class RecipientAdmin(SearchedByNumber, PageAdmin):
         return ("-created_at", "-id") if of_one else ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("tenant").prefetch_related("opt_outs", "review_items")
+        theirs = Prefetch("opt_outs", OptOut.objects.visible_to(person_of(request)))
+        return super().get_queryset(request).select_related("tenant").prefetch_related(theirs, "review_items")
 
     def get_urls(self) -> list[Any]:
         return [
@@ -102,10 +105,10 @@ class RecipientAdmin(SearchedByNumber, PageAdmin):
         kind = kind if kind in Kind.values else ""
         after = request.GET.get("after", "")
         timeline = read_timeline(row, person, kind, after)
-        opt_outs, reviews = _opt_outs_of(request, row), _open_reviews_of(request, row)
+        opt_outs, reviews, theirs = _opt_outs_of(request, row), _open_reviews_of(request, row), own_numbers(person)
         return {
-            "label": state_label(opt_outs, reviews),
-            "standings": standings_of(row),
+            "label": self.state(row),
+            "standings": standings_of(row, None if theirs is None else set(theirs.values_list("number", flat=True))),
             "opt_outs": [(item, reach(item.scope, item.sender)) for item in opt_outs],
             "reviews": [(item, due_label(item)) for item in reviews],
             "timeline": timeline,
