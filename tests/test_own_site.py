@@ -4,8 +4,10 @@ import pytest
 
 from accounts.models import SenderNumber, Site, User
 from compliance.models import Consent, OptOut, Recipient, ReviewItem
+from messaging.admin import campaigns
+from messaging.models import Campaign
 from tests.admin_pages import UNCLEAR, log_in, page
-from tests.builders import Business, World, new_person, opt_out_by_staff, text_in
+from tests.builders import Business, World, deliver_all, new_person, opt_out_by_staff, send, text_in
 
 
 @pytest.fixture
@@ -111,3 +113,23 @@ def test_a_hold_is_told_wherever_the_text_came_in(acme: Business) -> None:
     )
     assert "Held for review" in shown.context["label"]
     assert [one.word for one in shown.context["standings"]] == ["Held for review"]
+
+
+def test_a_campaigns_page_counts_what_the_reader_may_see(acme: Business, monkeypatch: pytest.MonkeyPatch) -> None:
+    for sender in (acme.long_code, acme.second_long_code):
+        for _ in range(2):
+            send(acme, person := new_person(), campaign="Spring", sender=sender)
+        deliver_all()
+        text_in(acme, "STOP", from_=person, to=sender)
+        send(acme, person, campaign="Spring", sender=sender)
+    address = page("messaging.campaign", "change", Campaign.objects.get().pk)
+
+    def counted(role: str) -> list[str]:
+        shown = log_in(acme.user(role)).get(address)
+        form, row = shown.context["adminform"].model_admin, shown.context["original"]
+        return [form.sent(row), form.refused(row), form.driven_away(row)]
+
+    assert counted("auditor") == ["4", "2", "2"]
+    assert counted("site_manager") == ["2", "1", "2"], "whoever left all numbers is listed to every site"
+    monkeypatch.setattr(campaigns, "COUNTED", 2)
+    assert counted("auditor") == ["1+", "1+", "1+"], "counting stops early in a mailing to millions"
