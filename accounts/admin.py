@@ -4,10 +4,12 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -51,6 +53,7 @@ class BusinessAdmin(VisitPages):
     list_display = ("name", "brand_name", "country", "opt_out_scope", active_label)
     ordering = ("name",)
     change_list_template = "admin/accounts/tenant/list.html"
+    operator_columns = ("name", "country", "time_zone", active_label)
     operator_fieldsets = (
         ("Business", {"fields": ("name",)}),
         ("Where", {"fields": ("country", "time_zone", "language")}),
@@ -88,6 +91,16 @@ class BusinessAdmin(VisitPages):
             widget=UnfoldAdminCheckboxSelectMultipleWidget,
             help_text="Whoever has not connected an authenticator app is led to it at the next click.",
         )
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """What a business decides for itself is no column: a platform operator's list has those not visited as well."""
+        return list(self.operator_columns if person_of(request).is_platform_operator else self.list_display)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Who changed what of a business is the business's own: a platform operator reads it in a visit."""
+        if not businesses_of(request).filter(pk=self.find(request, object_id).pk).exists():
+            raise Http404
+        return super().history_view(request, object_id, extra_context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Every business to a platform operator: which there are is no secret to whoever runs the installation."""
@@ -174,6 +187,13 @@ class PersonAdmin(DjangoUserAdmin, AccountPages):  # type: ignore[type-arg, misc
         row = self.get_object(request, object_id)
         step = {"has_app": has_second_factor(row), "must_have_one": must_have_one(row)} if row else {}
         answer: HttpResponse = super().change_view(request, object_id, form_url, {**step, **(extra_context or {})})
+        return answer
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """A colleague's password. One's own is changed where the old one is asked for."""
+        if unquote(id) == str(person_of(request).pk) and self.has_change_permission(request):
+            return HttpResponseRedirect(reverse("admin:password_change"))
+        answer: HttpResponse = super().user_change_password(request, id, form_url)
         return answer
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:

@@ -60,13 +60,13 @@ class PasswordForm(forms.Form):
         widget=widgets.UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
     )
 
-    def __init__(self, person: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.person = person
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request.POST or None)
+        self.request = request
 
     def clean_password(self) -> str:
         password = str(self.cleaned_data["password"])
-        if not self.person.check_password(password):
+        if not log_ins.is_own_password(self.request, person_of(self.request), password):
             raise forms.ValidationError("This is not your password.")
         return password
 
@@ -159,7 +159,7 @@ class AccountPages(TenantAdmin):
         person = person_of(request)
         if not second_factor.has_second_factor(person):
             return self.go_to("account")
-        form = PasswordForm(person, request.POST or None)
+        form = PasswordForm(request)
         if request.method == "POST" and form.is_valid():
             second_factor.remove(person)
             log_ins.note(person, What.FACTOR_OFF, request)
@@ -172,7 +172,7 @@ class AccountPages(TenantAdmin):
         person = person_of(request)
         if not second_factor.has_second_factor(person):
             return self.go_to("account")
-        form = PasswordForm(person, request.POST or None)
+        form = PasswordForm(request)
         if request.method == "POST" and form.is_valid():
             return self._show_codes(request, second_factor.renew_recovery_codes(person), "New recovery codes")
         context = {"title": "New recovery codes", "form": form}

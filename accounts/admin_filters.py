@@ -10,10 +10,12 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter, RelatedDropdownFilter
 
+from accounts.local_time import is_on_every_calendar
 from accounts.models import SenderNumber, Site, User
 
 CHOICES_AT_MOST = 500
 BUSINESS = "tenant__id__exact"
+LONGEST_KEY = 18  # digits of the largest one that a database counts to, less one
 
 
 class BusinessFilter(RelatedDropdownFilter):  # type: ignore[misc]
@@ -75,8 +77,8 @@ class OneOfRows(OneOf):
         rows = self.rows(request)
         found = {str(row.pk): self.name_of(row) for row in rows[: self.at_most]}
         value = str(self.value() or "")
-        if value.isdecimal() and value not in found:
-            found |= {str(row.pk): self.name_of(row) for row in rows.filter(pk=int(value))}
+        if (key := read_key(value)) is not None and value not in found:
+            found |= {str(row.pk): self.name_of(row) for row in rows.filter(pk=key)}
         return list(found.items())
 
     def rows(self, request: HttpRequest) -> QuerySet[Any]:
@@ -89,8 +91,13 @@ class OneOfRows(OneOf):
 
 def within_business(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     """The rows of the business that a platform operator has chosen beside; everybody else sees their own alone."""
-    chosen = request.GET.get(BUSINESS, "")
-    return rows.filter(tenant=int(chosen)) if chosen.isdecimal() else rows
+    chosen = read_key(request.GET.get(BUSINESS, ""))
+    return rows if chosen is None else rows.filter(tenant=chosen)
+
+
+def read_key(text: str) -> int | None:
+    """The key of a row out of an address, or None for what can be none."""
+    return int(text) if text.isdecimal() and len(text) <= LONGEST_KEY else None
 
 
 class SiteFilter(OneOfRows):
@@ -162,4 +169,4 @@ def _day(text: Any) -> datetime | None:
         day = parse_date(str(text or ""))
     except ValueError:
         return None
-    return timezone.make_aware(datetime.combine(day, time.min)) if day else None
+    return timezone.make_aware(datetime.combine(day, time.min)) if day and is_on_every_calendar(day) else None

@@ -13,22 +13,19 @@ from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from accounts.admin_base import ReadOnlyAdmin, address_of, person_of
-from accounts.admin_filters import DayFilter, OneOf
+from accounts.admin_filters import DayFilter, EmployeeFilter
 from accounts.admin_words import label, moment, two_lines
 from accounts.models import AccessRecord, LogIn, ReaderKind, User
 
-PEOPLE_AT_MOST = 1_000
 
+class PersonFilter(EmployeeFilter):
+    """By employee; to platform operators by operator, too."""
 
-class PersonFilter(OneOf):
-    """By employee."""
-
-    title = "employee"
     parameter_name = "person"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        people = User.objects.visible_to(person_of(request)).order_by("first_name", "last_name", "username")
-        return [(str(person.pk), person.display_name) for person in people[:PEOPLE_AT_MOST]]
+    def rows(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = User.objects.visible_to(person_of(request))
+        return rows.order_by("first_name", "last_name", "username")
 
     def condition(self, value: str) -> Q:
         return Q(person_id=value)
@@ -45,7 +42,7 @@ class ReaderFilter(PersonFilter):
         return [*others, *super().lookups(request, model_admin)]
 
     def condition(self, value: str) -> Q:
-        return Q(reader_id=value) if value.isdigit() else Q(reader_kind=value)
+        return Q(reader_id=value) if value.isdecimal() else Q(reader_kind=value)
 
 
 @admin.register(AccessRecord)

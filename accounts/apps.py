@@ -1,9 +1,11 @@
 """WHO: businesses, their sites, employees, numbers, provider accounts and API keys."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class AccountsConfig(AppConfig):
+    default = True
     default_auto_field = "django.db.models.BigAutoField"
     name = "accounts"
     verbose_name = "Business"
@@ -13,3 +15,9 @@ class AccountsConfig(AppConfig):
 
         log_ins.connect()
         sessions.connect()
+
+
+class OurAdminConfig(AdminConfig):
+    """Django's admin with our site in place of its own."""
+
+    default_site = "accounts.admin_site.OurAdminSite"

@@ -39,6 +39,9 @@ __all__ = [
 ]
 
 
+LONGEST_NAME = 160  # of the columns that keep who did something
+
+
 class OptOutScope(models.TextChoices):
     """How far a STOP reaches: DESIGN 4, chosen by the business."""
 
@@ -210,8 +213,8 @@ class User(AbstractUser):
 
     @property
     def display_name(self) -> str:
-        """The name shown to others and kept in history."""
-        return self.get_full_name() or self.username
+        """The name shown to others and kept in history, as long as what keeps it."""
+        return (self.get_full_name() or self.username)[:LONGEST_NAME]
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         """What a session holds of a person: it ends with the password, and with the round of log-ins."""

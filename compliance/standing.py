@@ -13,6 +13,7 @@ from compliance.state import Block, Hold, RecipientState, block_of, read_state
 
 CONSENTS_AT_MOST = 200
 ALL, OTHERS = "All company numbers", "All other company numbers"
+ALL_OF_THEIRS, OTHERS_OF_THEIRS = "All your company numbers", "All your other company numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,9 @@ def standings_of(recipient: Recipient, person: User) -> list[Standing]:
         named &= mine
         state = _without_words(state, mine)
     numbers = sorted(named - {""})
+    name = (OTHERS if numbers else ALL) if own is None else (OTHERS_OF_THEIRS if numbers else ALL_OF_THEIRS)
     tenant = recipient.tenant
-    return [_standing(tenant, state, consents, number, bool(numbers)) for number in ("", *numbers)]
+    return [_standing(tenant, state, consents, number, name) for number in ("", *numbers)]
 
 
 def sentence_of(row: OptOut) -> str:
@@ -75,12 +77,12 @@ def _begun(block: Block, change: Any) -> Block:
 
 
 def _standing(
-    tenant: Tenant, state: RecipientState, consents: Iterable[Consent], number: str, names_some: bool
+    tenant: Tenant, state: RecipientState, consents: Iterable[Consent], number: str, general: str
 ) -> Standing:
     blocks = [block for block in state.active if block.scope == OptOutScope.TENANT or block.sender == number]
     agreed = next((consent for consent in consents if _covers(consent, number)), None)
     word, colour = _word(tenant, state, blocks, number)
-    name = format_for_people(number) if number else (OTHERS if names_some else ALL)
+    name = format_for_people(number) if number else general
     return Standing(number, name, word, colour, _sentences(state, blocks, number), _consent(tenant, state, agreed))
 
 

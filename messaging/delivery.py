@@ -16,6 +16,7 @@ from compliance import gate, opt_outs
 from compliance.state import RecipientState
 from messaging import health, learning
 from messaging.connections import calling, webhook_addresses
+from messaging.figures.keeping import note_outcome
 from messaging.models import OutboundMessage
 from messaging.providers import find_provider
 from messaging.providers.base import (
@@ -222,7 +223,10 @@ def _give_confirmation_back(message: OutboundMessage) -> None:
 def _update(message: OutboundMessage, *from_statuses: Status, **values: Any) -> bool:
     """Change the row only from the statuses named: whoever was faster keeps what they wrote."""
     values = {name: clean(value) if type(value) is str else value for name, value in values.items()}
-    return bool(OutboundMessage.objects.filter(pk=message.pk, status__in=from_statuses).update(**values))
+    changed = OutboundMessage.objects.filter(pk=message.pk, status__in=from_statuses).update(**values)
+    if changed and "status" in values:
+        note_outcome(message.tenant_id, message.created_at, timezone.now())
+    return bool(changed)
 
 
 def apply_status(account: ProviderAccount, update: StatusUpdate, now: datetime) -> bool:

@@ -9,7 +9,6 @@ from accounts.scoping import businesses_open_to
 from messaging.models import Conversation
 
 What = AccessRecord.What
-READS = ("GET", "HEAD")
 
 
 def note_reading(person: User, conversation: Conversation) -> None:
@@ -18,10 +17,14 @@ def note_reading(person: User, conversation: Conversation) -> None:
         record_access(person, conversation.tenant_id, What.CONVERSATION, conversation, once_within=AN_HOUR)
 
 
-def note_looking_through(request: HttpRequest, what: str) -> None:
-    """Record that a list of texts was opened, once an hour. An employee's lists hold the texts of their own numbers."""
+def note_looking_through(request: HttpRequest, what: str, tenant_id: int | None = None) -> None:
+    """Record that texts were looked through, once an hour, by whatever method: Django shows a list to a POST as well.
+
+    tenant_id: whose texts, where a page shows those of one business. An employee's lists hold the texts of their own
+    numbers.
+    """
     person = request.user
-    if request.method not in READS or not isinstance(person, User) or person.role == Role.EMPLOYEE:
+    if not isinstance(person, User) or person.role == Role.EMPLOYEE:
         return
-    for tenant_id in businesses_open_to(person):
-        record_access(person, tenant_id, What.TEXTS, what, once_within=AN_HOUR)
+    for seen in [tenant_id] if tenant_id else businesses_open_to(person):
+        record_access(person, seen, What.TEXTS, what, once_within=AN_HOUR)

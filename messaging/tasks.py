@@ -4,6 +4,7 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
+from accounts import log_ins
 from compliance import alerts
 from compliance.transfer import files, working
 from compliance.transfer.exporting import delivering, schedules
@@ -137,6 +138,12 @@ def sweep_export_deliveries() -> None:
 def sweep_stored_files() -> None:
     """Delete files of lists whose time is over."""
     files.delete_expired(timezone.now())
+
+
+@shared_task(name="messaging.tasks.sweep_log_ins")
+def sweep_log_ins() -> None:
+    """Delete log-ins and sessions whose time is over."""
+    log_ins.delete_old(timezone.now())
 
 
 @shared_task(name="messaging.tasks.sweep_figures")

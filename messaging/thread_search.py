@@ -12,10 +12,13 @@ from messaging.models import InboundMessage, OutboundMessage, OutsideText
 
 # Words are looked for by reading, so that no index of everybody's words has to be kept. This bounds the reading.
 SEARCHED = 2_000
+LONGEST_WORDS = 2_000  # longer than any text that is typed here; SQLite gives up on patterns much longer than that
 
 
 def find_by_words(rows: QuerySet[Any], words: str) -> QuerySet[Any]:
     """Those of the newest conversations in one of whose texts the words stand, whatever their case."""
+    if len(words) > LONGEST_WORDS:
+        return rows.none()
     newest = rows.prefetch_related(None).order_by("-last_message_at", "-id").values_list("pk", flat=True)
     searched = list(newest[:SEARCHED])
     found: set[int] = set()

@@ -40,6 +40,7 @@ SWEEPERS = {
     "start scheduled exports": _every(15.0, "messaging.tasks.sweep_export_schedules"),
     "hand over exports": _every(15.0, "messaging.tasks.sweep_export_deliveries"),
     "delete expired files": _every(3600.0, "messaging.tasks.sweep_stored_files"),
+    "delete old log-ins": _every(3600.0, "messaging.tasks.sweep_log_ins"),
     "count the day's figures": _every(15.0, "messaging.tasks.sweep_figures"),
     "sweep stuck messages": _every(30.0, "messaging.tasks.sweep_stuck"),
 }

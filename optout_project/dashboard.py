@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from accounts.admin_base import person_of
+from accounts.admin_base import count_some, person_of
 from accounts.models import Currency, ProviderAccount, User
 from accounts.roles import Role
 from accounts.scoping import businesses_open_to
@@ -23,7 +23,7 @@ from messaging.figures.reading import Order, Sums
 from messaging.models import OutsideText, WebhookDelivery
 from optout_project.first_steps import steps_of
 from optout_project.installation import connections_of
-from optout_project.navigation import REVIEWS, count_some, due_soon, sidebar
+from optout_project.navigation import REVIEWS, due_soon, sidebar
 
 RECENT = 6
 SPANS = (30, 90)

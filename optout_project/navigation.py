@@ -10,11 +10,10 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.admin_base import person_of
+from accounts.admin_base import count_some, person_of
 from accounts.models import User
 from compliance.models import ReviewItem
 
-COUNT_AT_MOST = 100
 REVIEWS = "compliance_reviewitem_changelist"
 
 
@@ -141,9 +140,3 @@ def due_soon(person: User) -> QuerySet[ReviewItem]:
     rows = ReviewItem.objects.visible_to(person).filter(status=ReviewItem.Status.OPEN, alert_at__lte=timezone.now())
     found: QuerySet[ReviewItem] = rows
     return found
-
-
-def count_some(rows: QuerySet[Any]) -> str:
-    """How many rows, up to a hundred: counting stops early, so that it costs the same in every business."""
-    count = len(rows.order_by().values_list("pk", flat=True)[:COUNT_AT_MOST])
-    return f"{COUNT_AT_MOST - 1}+" if count == COUNT_AT_MOST else str(count)

@@ -39,6 +39,7 @@ FORWARDED_PROTO_META = env.header("SECURE_PROXY_SSL_HEADER", "X-Forwarded-Proto"
 # A log-in ends after so long without a click, and after so long in any case.
 SESSION_IDLE_MINUTES = env.whole("SESSION_IDLE_MINUTES", 60, low=5, high=1_440)
 SESSION_HOURS = env.whole("SESSION_HOURS", 12, low=1, high=720)
+LOG_INS_KEPT_DAYS = env.whole("LOG_INS_KEPT_DAYS", 365, low=30, high=3_650)
 # Each business decides for its own people; whoever runs the installation decides for its operators.
 OPERATORS_NEED_SECOND_STEP = env.flag("OPERATORS_NEED_SECOND_STEP", default=False)
 # Uploaded lists and what is made of them. Web and worker processes need the same folder.
@@ -51,12 +52,12 @@ WORKER_THREADS = env.whole("WORKER_THREADS", 4, low=1, high=256)
 # --- Applications ----------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # its own would put its own site in place of ours
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.import_export",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "accounts.apps.OurAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -209,6 +210,10 @@ LOGIN_REDIRECT_URL = "admin:index"
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_USERNAME_CALLABLE = "accounts.log_ins.guarded_name"
+AXES_CLIENT_IP_CALLABLE = "accounts.callers.caller_behind"
+# Ours is shown and ends one day; theirs would grow unseen.
+AXES_DISABLE_ACCESS_LOG = True
 AXES_RESET_ON_SUCCESS = True
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_VERBOSE = False

@@ -133,6 +133,14 @@ def test_words_of_a_hold_that_nobody_was_warned_of_stay_in_the_box(
     assert OutboundMessage.objects.get(purpose="conversational").reason == "held_for_review"
 
 
+def test_a_line_break_of_a_browser_is_one_character(world: World, employee: Client) -> None:
+    """What the counter counts is what is sent."""
+    text_in(world.acme, "Hello")
+    body = "One" + "\r\n" * 2 + "x" * 1595
+    assert type_in(employee, thread(world.acme), body).status_code == 302
+    assert OutboundMessage.objects.get().body == body.replace("\r\n", "\n")
+
+
 @pytest.mark.parametrize(("body", "says"), [("", "Write a text first."), ("x" * 1601, "1600")])
 def test_a_text_has_words_and_an_end(world: World, employee: Client, body: str, says: str) -> None:
     text_in(world.acme, "Hello")

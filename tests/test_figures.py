@@ -15,11 +15,13 @@ from accounts.models import Tenant
 from compliance import opt_outs
 from compliance.models import OptOut
 from compliance.purposes import Purpose
+from messaging import delivery
 from messaging.figures import keeping, reading
 from messaging.figures.counting import count_days
 from messaging.figures.days import ONE, day_of, end_of, start_of
 from messaging.figures.reading import CampaignSums, Order, Sums
 from messaging.models import Campaign, CountedDay, DayFigures, OutboundMessage, WebhookDelivery
+from messaging.providers.base import DeliveryState, StatusUpdate
 from tests.admin_pages import log_in, visit
 from tests.builders import (
     OTHER_PERSON,
@@ -265,6 +267,21 @@ def test_a_delivery_that_is_applied_days_later_is_counted_on_its_own_day(
     row.refresh_from_db()
     assert row.due_at == timezone.now()
     assert not WebhookDelivery.objects.exists()
+
+
+def test_an_outcome_that_comes_weeks_later_is_counted(acme: Business, clock: time_machine.Traveller) -> None:
+    send(acme)
+    (message,) = deliver_all()
+    OutboundMessage.objects.update(status=OutboundMessage.Status.SENT)
+    clock.move_to(NOON + timedelta(days=20))
+    keeping.sweep(timezone.now())
+    assert CountedDay.objects.get(tenant=acme.tenant, day=TODAY).due_at is None
+    update = StatusUpdate(DeliveryState.FAILED, str(message.pk))
+    assert delivery.apply_status(acme.simulator, update, timezone.now())
+    keeping.sweep(timezone.now())
+    visible = reading.figures_of(acme.user("tenant_admin"), TODAY, 1)
+    sums = reading.sum_by_day(visible, TODAY, 1)[TODAY]
+    assert (sums.texts_out, sums.failed) == (0, 1)
 
 
 def test_days_are_counted_anew_where_the_business_moves_its_clocks(

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 import time_machine
+from axes.models import AccessLog
 from cryptography.fernet import Fernet
 from django.conf import LazySettings
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from accounts import second_factor
+from accounts import log_ins, second_factor
 from accounts.devices import AuthenticatorApp, RecoveryCodes
 from accounts.models import LogIn, User
 from tests.admin_pages import log_in, page, visit
@@ -97,6 +99,69 @@ def test_admins_see_the_log_ins_of_their_own_people(world: World, boss: User) ->
     theirs = LogIn.objects.filter(tenant=world.globex.tenant).latest("pk")
     assert client.get(page("accounts.login", "change", theirs.pk)).status_code == 404
     assert log_in(world.acme.user("compliance_officer")).get(page("accounts.login", "changelist")).status_code == 403
+
+
+@override_settings(AXES_ENABLED=True, AXES_FAILURE_LIMIT=3)
+def test_a_guesser_has_one_line_however_many_addresses_it_holds(boss: User) -> None:
+    for n in range(5):
+        answer = enter(boss, "wrong", REMOTE_ADDR=f"2001:db8:1:2::{n:x}").last
+    assert answer.status_code == 429
+    assert enter(boss, REMOTE_ADDR="2001:db8:1:2:ffff::1").last.status_code == 429
+    assert enter(boss, REMOTE_ADDR="2001:db8:1:3::1").last.status_code == 302
+    events = LogIn.objects.filter(person=boss).order_by("id").values_list("what", flat=True)
+    assert list(events) == ["wrong_password", "wrong_password", "locked_out", "logged_in"]
+
+
+def test_log_ins_and_sessions_end_one_day(world: World, boss: User, settings: LazySettings) -> None:
+    settings.LOG_INS_KEPT_DAYS = 100
+    with time_machine.travel("2026-05-04 10:00:00+00:00", tick=False) as clock:
+        for person in (boss, world.operator):
+            enter(person)
+        clock.shift(timedelta(days=100))
+        enter(world.acme.user("employee"))
+        assert log_ins.delete_old(timezone.now()) == 0
+        clock.shift(timedelta(seconds=1))
+        assert log_ins.delete_old(timezone.now()) == 2
+    assert [row.person.username for row in LogIn.objects.all()] == ["acme-employee"]
+    assert Session.objects.count() == 1
+    assert not AccessLog.objects.exists(), "a second list of log-ins that nobody sees"
+
+
+def test_old_log_ins_go_in_batches(boss: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_ins, "DELETED_AT_ONCE", 2)
+    with time_machine.travel("2020-05-04 10:00:00+00:00"):
+        for _ in range(3):
+            log_ins.note(boss, LogIn.What.LOGGED_IN)
+    assert [log_ins.delete_old(timezone.now()) for _ in range(3)] == [2, 1, 0]
+
+
+@override_settings(AXES_ENABLED=True, AXES_FAILURE_LIMIT=3)
+def test_a_password_asked_for_once_more_is_no_way_to_guess_it(boss: User) -> None:
+    """Somebody at a browser left open tries words, until the right one counts for nothing any more."""
+    client = enter(boss)
+    connect_app(client, boss)
+    new = {"new_password1": "another long password", "new_password2": "another long password"}
+    assert client.post(page(LABEL, "remove_app"), {"password": "wrong"}).status_code == 200
+    assert client.post("/admin/password_change/", {"old_password": "wrong", **new}).status_code == 200
+    assert client.post(page(LABEL, "recovery_codes"), {"password": "wrong"}).status_code == 429
+    assert client.post("/admin/password_change/", {"old_password": PASSWORD, **new}).status_code == 429
+    assert client.post(page(LABEL, "remove_app"), {"password": PASSWORD}).status_code == 429
+    boss.refresh_from_db()
+    assert boss.check_password(PASSWORD)
+    assert second_factor.has_second_factor(boss)
+    assert LogIn.objects.filter(person=boss, what="wrong_password").count() == 2
+    assert LogIn.objects.filter(person=boss, what="locked_out").count() == 1
+
+
+def test_an_admin_needs_the_old_password_for_their_own(world: World, boss: User) -> None:
+    """A colleague's asks for no old one: by that page a stolen session could go on to take the second step off."""
+    client = enter(boss)
+    address = f"/admin/accounts/user/{boss.pk}/password/"
+    new = {"password1": "another long password", "password2": "another long password", "usable_password": "true"}
+    for answer in (client.get(address), client.post(address, new), client.post(address, {"usable_password": "false"})):
+        assert answer["Location"] == "/admin/password_change/"
+    boss.refresh_from_db()
+    assert boss.check_password(PASSWORD)
 
 
 # --- The second step --------------------------------------------------------------------------------------------------

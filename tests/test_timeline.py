@@ -152,7 +152,6 @@ def test_pages_neither_lose_nor_repeat_what_happened_at_one_moment(world: World)
         "2026-01-01T00:00:00Z~nothing~1",
         "~~",
         f"9999{'9' * 40}",
-        "\x00",
     ],
 )
 def test_an_address_that_is_none_begins_with_the_newest(world: World, boss: Client, after: str) -> None:
@@ -226,7 +225,7 @@ def test_a_site_manager_reads_no_words_that_came_to_another_site(world: World) -
     manager.site = acme.branch
     manager.save()
     client = log_in(manager)
-    assert standings(client, told) == [("All company numbers", "May be texted")]
+    assert standings(client, told) == [("All your company numbers", "May be texted")]
     assert "My sister told them." not in body_of(client, told)
     assert "marketing is refused from this one too (US-23)" in body_of(client, told)
     assert standings(client, held) == [("All company numbers", "Held for review")]

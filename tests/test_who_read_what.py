@@ -9,7 +9,8 @@ from django.utils import timezone
 from accounts.access import AN_HOUR, Reader, record_access
 from accounts.models import AccessRecord, ReaderKind
 from accounts.roles import Role
-from tests.admin_pages import log_in, page
+from messaging.models import OutboundMessage
+from tests.admin_pages import build_rows, log_in, page, visit
 from tests.builders import PERSON, World, recipient, text_in
 
 What = AccessRecord.What
@@ -96,3 +97,82 @@ def test_the_list_is_narrowed_to_a_person(world: World) -> None:
     assert "Export of employee" in of_one
     assert "Export of site_manager" not in of_one
     assert client.get(page(LIST, "changelist"), {"who": world.globex.user("employee").pk}).status_code == 404
+
+
+# --- No way around the record -----------------------------------------------------------------------------------------
+
+
+def read_by(world: World) -> list[tuple[str, str]]:
+    rows = AccessRecord.objects.for_tenant(world.acme.tenant).filter(reader_id=str(world.operator.pk))
+    return [(row.what, row.about) for row in rows.exclude(what=What.VISIT).order_by("id")]
+
+
+@pytest.mark.parametrize(
+    ("label", "about"),
+    [
+        ("messaging.conversation", "Conversations"),
+        ("messaging.inboundmessage", "Incoming texts"),
+        ("messaging.outboundmessage", "Outgoing texts"),
+        ("messaging.outsidetext", "Texts sent elsewhere"),
+    ],
+)
+@pytest.mark.parametrize("method", ["get", "post", "head"])
+def test_a_list_of_texts_is_on_record_whatever_the_method(world: World, label: str, about: str, method: str) -> None:
+    visit(world, world.acme)
+    answer = getattr(log_in(world.operator), method)(page(label, "changelist"))
+    assert answer.status_code == 200
+    assert read_by(world) == [("texts", about)]
+
+
+def test_pages_that_show_texts_beside_conversations_are_on_record(world: World) -> None:
+    rows = build_rows(world.acme)
+    visit(world, world.acme)
+    client = log_in(world.operator)
+    client.get(page("messaging.outsidetext", "change", rows["messaging.outsidetext"].pk))
+    client.get(page("messaging.webhookdelivery", "change", rows["messaging.webhookdelivery"].pk))
+    tried = client.post(page("compliance.keyword", "change", rows["compliance.keyword"].pk), {
+        "word": "to read along", "meaning": "help", "country": "", "is_active": "on",
+    })  # fmt: skip
+    assert "Before you save" in tried.content.decode()
+    assert [what for what, _ in read_by(world)] == ["conversation", "texts", "texts"]
+    assert [about for what, about in read_by(world) if what == "texts"] == [
+        "Failed deliveries",
+        "Incoming texts, to try a keyword",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [
+        ("outboundmessage", "in_reply_to"),
+        ("outboundmessage", "conversation"),
+        ("inboundmessage", "conversation"),
+        ("conversation", "recipient"),
+        ("conversation", "outbound"),
+        ("nothing", "at_all"),
+    ],
+)
+def test_no_choice_of_a_form_lets_anybody_search_texts(world: World, model: str, field: str) -> None:
+    text_in(world.acme, "my sister is ill")
+    asked = {"app_label": "messaging", "model_name": model, "field_name": field, "term": "sister"}
+    answer = log_in(world.acme.user("tenant_admin")).get("/admin/autocomplete/", asked)
+    assert answer.status_code == 403
+    assert not OutboundMessage.objects.exists()
+
+
+def test_the_choices_that_a_form_offers_are_found(world: World) -> None:
+    asked = {"app_label": "accounts", "model_name": "sendernumber", "field_name": "site", "term": "HQ"}
+    found = log_in(world.acme.user("tenant_admin")).get("/admin/autocomplete/", asked).json()
+    assert [row["text"] for row in found["results"]] == [world.acme.headquarters.name]
+    assert log_in(world.acme.user("tenant_admin")).get("/admin/autocomplete/?term=%00").status_code == 404
+
+
+def test_what_a_business_decides_is_read_in_a_visit_alone(world: World) -> None:
+    world.acme.tenant.brand_name = "Only in a visit"
+    world.acme.tenant.save()
+    client, pk = log_in(world.operator), world.acme.tenant.pk
+    assert "Only in a visit" not in client.get(page("accounts.tenant", "changelist")).content.decode()
+    assert "Only in a visit" not in client.get(page("accounts.tenant", "change", pk)).content.decode()
+    assert client.get(page("accounts.tenant", "history", pk)).status_code == 404
+    visit(world, world.acme)
+    assert client.get(page("accounts.tenant", "history", pk)).status_code == 200

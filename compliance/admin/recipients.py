@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -45,6 +46,7 @@ class RecipientAdmin(SearchedByNumber, WithTickedOptOut, PageAdmin):
 
     @admin.display(description="state")
     def state(self, row: Recipient) -> SafeString:
+        """What the reader's own numbers stand at. A hold concerns every number, wherever its text came in."""
         return state_label(list(row.opt_outs.all()), list(row.review_items.all()))
 
     @admin.display(description="last change or text from them")
@@ -57,7 +59,8 @@ class RecipientAdmin(SearchedByNumber, WithTickedOptOut, PageAdmin):
         return ("-created_at", "-id") if of_one else ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("tenant").prefetch_related("opt_outs", "review_items")
+        theirs = Prefetch("opt_outs", OptOut.objects.visible_to(person_of(request)))
+        return super().get_queryset(request).select_related("tenant").prefetch_related(theirs, "review_items")
 
     def get_urls(self) -> list[Any]:
         return [
@@ -86,7 +89,7 @@ class RecipientAdmin(SearchedByNumber, WithTickedOptOut, PageAdmin):
         timeline = read_timeline(row, person, kind, after)
         opt_outs, reviews = _opt_outs_of(request, row), _open_reviews_of(request, row)
         return {
-            "label": state_label(opt_outs, reviews),
+            "label": self.state(row),
             "standings": standings_of(row, person),
             "opt_outs": [(item, reach(item.scope, item.sender)) for item in opt_outs],
             "reviews": [(item, due_label(item)) for item in reviews],

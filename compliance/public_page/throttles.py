@@ -1,23 +1,10 @@
 """How often the page may be used: by address, and for a number. Counted in this process, so that no Redis is needed."""
 
-import ipaddress
-
 from django.core.cache import caches
 from django.http import HttpRequest
 from rest_framework.throttling import SimpleRateThrottle
 
-IPV6_OF_ONE_CALLER = 64
-
-
-def caller_of(address: str) -> str:
-    """One line to the internet: an IPv4 address, or the IPv6 network from which it may take any address it likes."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if ip.version == 4:
-        return str(ip)
-    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, IPV6_OF_ONE_CALLER), strict=False))
+from accounts.callers import caller_behind
 
 
 class AddressThrottle(SimpleRateThrottle):
@@ -27,7 +14,7 @@ class AddressThrottle(SimpleRateThrottle):
     cache = caches["local"]
 
     def get_cache_key(self, request: HttpRequest, view: object) -> str:
-        return f"stop-page-address:{caller_of(request.META.get('REMOTE_ADDR', ''))}"
+        return f"stop-page-address:{caller_behind(request)}"
 
 
 class NumberThrottle(SimpleRateThrottle):

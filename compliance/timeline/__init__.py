@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db.models import F, Q, QuerySet, TextChoices
 from django.urls import reverse
-from django.utils.dateparse import parse_datetime
 
+from accounts.local_time import read_moment
 from accounts.models import User
 from compliance.models import Recipient
 
@@ -142,10 +142,10 @@ def _read_place(text: str) -> _Place | None:
     """A place out of an address, or None for anything else."""
     at, _, rest = text.partition(MARK)
     name, _, key = rest.partition(MARK)
+    moment = read_moment(at)
+    if moment is None:
+        return None
     try:
-        moment = parse_datetime(at)
-        if moment is None or moment.tzinfo is None:
-            return None
         rank = list(_sources).index(name)
         return _Place(moment, rank, _sources[name].key(key))
     except (ValueError, KeyError):

@@ -6,13 +6,12 @@ from django.contrib import admin
 from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.safestring import SafeString
 
 from accounts.admin_base import SearchedByNumber, address_of, person_of
-from accounts.admin_filters import CompanyNumberFilter, OneOf
+from accounts.admin_filters import CompanyNumberFilter, EmployeeFilter, OneOf
 from accounts.admin_words import label, moment, number, quote
-from accounts.models import User
+from accounts.local_time import read_moment
 from accounts.roles import Role
 from compliance.models import OptOut, ReviewItem
 from compliance.purposes import Purpose
@@ -23,22 +22,17 @@ from messaging.reading_record import note_looking_through, note_reading
 from messaging.thread_search import SEARCHED, find_by_words, is_held, is_opted_out, texted_by
 from messaging.threads import Banner, banners_of, read_thread
 
-PEOPLE_AT_MOST = 1_000
 
-
-class TextedByFilter(OneOf):
+class TextedByFilter(EmployeeFilter):
     """By the employee who texted."""
 
     title = "employee who texted"
-    parameter_name = "employee"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        person = person_of(request)
-        people = User.objects.visible_to(person)
+    def rows(self, request: HttpRequest) -> QuerySet[Any]:
+        people, person = super().rows(request), person_of(request)
         if person.role == Role.EMPLOYEE:  # whose texts they read: those who send from the same numbers
             people = people.filter(numbers__users=person).distinct()
-        named = people.order_by("first_name", "last_name", "username")[:PEOPLE_AT_MOST]
-        return [(str(one.pk), one.display_name) for one in named]
+        return people
 
     def condition(self, value: str) -> Q:
         return texted_by(value)
@@ -112,7 +106,7 @@ class ConversationAdmin(SearchedByNumber, TypingPages):
 
     def page_context(self, request: HttpRequest, row: Conversation) -> dict[str, Any]:
         note_reading(person_of(request), row)
-        before = parse_moment(request.GET.get("before", ""))
+        before = read_moment(request.GET.get("before", ""))
         return {
             "banners": [(banner, link_of(banner, request)) for banner in banners_of(row)],
             "thread": read_thread(row, before),
@@ -133,12 +127,3 @@ def link_of(banner: Banner, request: HttpRequest) -> str:
         return ""
     model, key = banner.page
     return address_of(model(pk=key), request)
-
-
-def parse_moment(text: str) -> Any:
-    """A moment out of an address, or None for anything else."""
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment is not None and moment.tzinfo is not None else None

@@ -18,6 +18,7 @@ from accounts.admin_words import label, moment
 from messaging import webhooks
 from messaging.diagnosis import proof_said
 from messaging.models import WebhookDelivery
+from messaging.reading_record import note_looking_through
 from messaging.storable import clean
 
 RETRY = "messaging.retry_webhookdelivery"
@@ -81,6 +82,7 @@ class DeliveryAdmin(PageAdmin):
         return [*own, *super().get_urls()]
 
     def page_context(self, request: HttpRequest, row: WebhookDelivery) -> dict[str, Any]:
+        note_looking_through(request, "Failed deliveries", row.tenant_id)
         return {
             "proof": proof_said(row.proof),
             "state": state_label(row),

@@ -19,6 +19,7 @@ from compliance.models import Keyword
 from compliance.own_keywords import LONGEST_FOLDED, REPLY_KINDS, Entry, faults_of
 from compliance.wording import fact_of
 from messaging import rule_bench
+from messaging.reading_record import note_looking_through
 
 COLOURS = {
     "opt_out": "red",
@@ -152,6 +153,7 @@ class KeywordAdmin(OwnWordingAdmin):
         super().save_model(request, obj, form, change)
 
     def _bench_view(self, request: HttpRequest, row: Keyword) -> HttpResponse:
+        note_looking_through(request, "Incoming texts, to try a keyword", row.tenant_id)
         days = days_of(request.POST.get(DAYS, ""))
         change = fact_of(row) if row.is_active else None
         bench = rule_bench.try_change(row.tenant, change, str(row.pk), days, timezone.now())

@@ -15,6 +15,7 @@ from accounts.admin_words import label, moment, number, quote
 from messaging import incidents
 from messaging.admin.texts import SentFromFilter
 from messaging.models import OutsideText
+from messaging.reading_record import note_looking_through, note_reading
 
 SETTLE = "messaging.settle_outsidetext"
 
@@ -45,6 +46,11 @@ class OutsideTextAdmin(SearchedByNumber, PageAdmin):
         "Those are shown here and in their conversations."
     )
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        answer = super().changelist_view(request, extra_context)
+        note_looking_through(request, "Texts sent elsewhere")
+        return answer
+
     @admin.display(description="text")
     def short(self, row: OutsideText) -> SafeString:
         return quote(row.body, 60)
@@ -65,6 +71,7 @@ class OutsideTextAdmin(SearchedByNumber, PageAdmin):
         return [self.door("<int:object_id>/settle/", require_POST(self.settle_view), "settle"), *super().get_urls()]
 
     def page_context(self, request: HttpRequest, row: OutsideText) -> dict[str, Any]:
+        note_reading(person_of(request), row.conversation)
         is_open = row.is_incident and row.settled_at is None
         return {
             "label": incident_label(row),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from accounts.admin_base import READS, ReadOnlyAdmin, SearchedByNumber, person_of
-from accounts.admin_filters import CompanyNumberFilter, OneOf
+from accounts.admin_filters import CompanyNumberFilter, OneOfRows, within_business
 from accounts.admin_words import label, moment, number, quote, two_lines
 from messaging.diagnosis import failure_said, proof_said
 from messaging.models import Campaign, InboundMessage, OutboundMessage
@@ -30,13 +30,12 @@ class SentFromFilter(CompanyNumberFilter):
     fields = ("sender_number__number",)
 
 
-class TextCampaignFilter(OneOf):
+class TextCampaignFilter(OneOfRows):
     title = "campaign"
     parameter_name = "campaign"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        rows = Campaign.objects.visible_to(person_of(request)).order_by("name")[:500]
-        return [(str(row.pk), row.name) for row in rows]
+    def rows(self, request: HttpRequest) -> QuerySet[Any]:
+        return within_business(Campaign.objects.visible_to(person_of(request)), request).order_by("name", "pk")
 
     def condition(self, value: str) -> Q:
         return Q(campaign_id=value)

@@ -1,4 +1,4 @@
-"""Keeping figures up: today's every half minute, those of the last days every hour, older ones as they are.
+"""Keeping figures up: today's every half minute, those of the last days every hour, older ones when a text changes.
 
 What is counted of opt-outs never changes later, since history does not. Texts do: they are delivered, or fail, hours
 after they were sent. A day that takes long to count waits longer for its next count, so that counting never takes more
@@ -77,6 +77,12 @@ def want_count(tenant_id: int, moment: datetime, now: datetime) -> None:
     local = day_of(moment, ZoneInfo("UTC"))
     around = (local - ONE, local + ONE)  # whichever the business's own day is
     CountedDay.objects.for_tenant(tenant_id).filter(day__range=around).update(due_at=now)
+
+
+def note_outcome(tenant_id: int, created_at: datetime, now: datetime) -> None:
+    """Something became of a text. Where its day is no longer counted by itself, it is counted once more."""
+    if now - created_at > SETTLED_AFTER:
+        want_count(tenant_id, created_at, now)
 
 
 def count_day(row: CountedDay, now: datetime) -> bool:
