@@ -13,7 +13,8 @@ from compliance import audit, opt_outs, reviews, transfer
 from compliance.models import Consent, ConsentQuestion, Keyword, OptOut, ReviewItem
 from tests import builders
 from tests.builders import PERSON, Business, deliver_all, is_blocked, opt_out_of, recipient, text_in
-from tests.test_consents import agree, asking, texts
+from tests.test_consents import agree, texts
+from tests.test_double_opt_in import asking
 
 __all__ = ["asking"]
 

@@ -228,7 +228,7 @@ def test_a_site_manager_reads_no_words_that_came_to_another_site(world: World) -
     assert standings(client, told) == [("All your company numbers", "May be texted")]
     assert "My sister told them." not in body_of(client, told)
     assert "marketing is refused from this one too (US-23)" in body_of(client, told)
-    assert standings(client, held) == [("All company numbers", "Held for review")]
+    assert standings(client, held) == [("All your company numbers", "Held for review")]
     assert UNCLEAR not in body_of(client, held)
     assert "A text to another site may be an opt-out" in body_of(client, held)
 
