@@ -93,6 +93,8 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         rows: models.QuerySet[Any] = self.model.objects.visible_to(request.user)
+        if self.shows_business(request):  # here, because Django heeds no more of them once a page has named some itself
+            rows = rows.select_related(*self.get_list_select_related(request))
         ordering = self.get_ordering(request)
         return rows.order_by(*ordering) if ordering else rows
 
@@ -113,7 +115,7 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
         wanted = super().get_list_select_related(request)
-        return [*wanted, "tenant"] if wanted and self.shows_business(request) else wanted
+        return [*(wanted or ()), "tenant"] if self.shows_business(request) else wanted
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Nothing is called by a name that long, and SQLite refuses to look for it."""

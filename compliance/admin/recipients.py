@@ -14,6 +14,7 @@ from accounts.admin_base import PageAdmin, SearchedByNumber, person_of, require
 from accounts.admin_filters import BUSINESS
 from accounts.admin_words import label, moment, number
 from accounts.models import AccessRecord, OptOutScope
+from accounts.scoping import businesses_open_to
 from compliance.admin.bulk_opt_out import RECORD, WithTickedOptOut
 from compliance.admin.forms import PackForm
 from compliance.admin.reviews import due_label
@@ -55,7 +56,7 @@ class RecipientAdmin(SearchedByNumber, WithTickedOptOut, PageAdmin):
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """The newest first. Of one business not by key: the database would walk the key past all others' rows."""
-        of_one = person_of(request).tenant_id or request.GET.get(BUSINESS)
+        of_one = len(businesses_open_to(person_of(request))) == 1 or request.GET.get(BUSINESS)
         return ("-created_at", "-id") if of_one else ("-id",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
