@@ -155,6 +155,26 @@ def test_an_operator_keeps_what_belongs_together(world: World) -> None:
     assert "site" in answer.context["adminform"].form.errors
 
 
+def test_a_role_goes_with_a_business_or_with_none(world: World) -> None:
+    """Only an operator is offered both; what can't be is said in a sentence."""
+    visit(world, world.acme)
+    client, employee = log_in(world.operator), world.acme.user("employee")
+    other = User.objects.create_superuser("other-operator", "other@example.org", PASSWORD)
+    usual = {"is_staff": "on", "is_active": "on"}
+    tries: tuple[tuple[str, dict[str, Any]], ...] = (
+        (page("accounts.user", "change", employee.pk), {"username": "e", "role": "platform_operator", **usual}),
+        (page("accounts.user", "change", other.pk), {"username": "o", "role": "employee", **usual}),
+        (page("accounts.user", "add"), new_person()),
+        (page("accounts.user", "add"), new_person(role="platform_operator", tenant=world.acme.tenant.pk)),
+    )
+    for address, form in tries:
+        answer = client.post(address, form)
+        assert "A platform operator has no business" in answer.content.decode(), address
+    assert client.post(page("accounts.user", "add"), new_person(role="platform_operator")).status_code == 302
+    assert User.objects.get(username="new").is_platform_operator
+    assert User.objects.get(username="new").is_superuser
+
+
 def test_business_settings_are_the_own_business(world: World, boss: Client) -> None:
     tenant = world.acme.tenant
     form = {"name": "Acme", "brand_name": "Acme", "help_contact": "x@acme.example", "country": "US", "language": "en"}
