@@ -1,5 +1,6 @@
 """Admin pages of a business: its settings, sites, employees, numbers and keys."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -15,7 +16,7 @@ from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts import encryption, phone
+from accounts import businesses, encryption, phone
 from accounts.admin_account import AccountPages
 from accounts.admin_base import BusinessForm, TenantAdmin, businesses_of, person_of, unregister
 from accounts.admin_oversight import AccessRecordAdmin, LogInAdmin
@@ -39,9 +40,25 @@ def active_label(row: Any) -> SafeString:
 
 
 class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What a business says of itself."""
+    """What a business says of itself, by the rules that it was made by."""
 
     request: HttpRequest
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        country = cleaned.get("country") or "US"
+        self._check("country", businesses.check_country)
+        self._check("language", businesses.check_language)
+        self._check("help_contact", lambda contact: businesses.check_help_contact(contact, country))
+        return cleaned
+
+    def _check(self, name: str, check: Callable[[str], str]) -> None:
+        if name not in self.cleaned_data:
+            return
+        try:
+            self.cleaned_data[name] = check(self.cleaned_data[name])
+        except forms.ValidationError as error:
+            self.add_error(None, error)
 
 
 @admin.register(Tenant)

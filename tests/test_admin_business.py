@@ -175,6 +175,23 @@ def test_a_role_goes_with_a_business_or_with_none(world: World) -> None:
     assert User.objects.get(username="new").is_superuser
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [("country", "ZZ", "no country"), ("language", "klingon", "no language"), ("help_contact", "ask Bob", "neither")],
+)
+def test_a_business_is_changed_by_the_rules_that_it_is_made_by(
+    world: World, boss: Client, field: str, value: str, says: str
+) -> None:
+    address = page("accounts.tenant", "change", world.acme.tenant.pk)
+    form = boss.get(address).context["adminform"].form
+    said = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    answer = boss.post(address, {**said, field: value})
+    assert says in str(answer.context["adminform"].form.errors[field])
+    assert boss.post(address, {**said, "country": "ca"}).status_code == 302
+    world.acme.tenant.refresh_from_db()
+    assert world.acme.tenant.country == "CA"
+
+
 def test_business_settings_are_the_own_business(world: World, boss: Client) -> None:
     tenant = world.acme.tenant
     form = {"name": "Acme", "brand_name": "Acme", "help_contact": "x@acme.example", "country": "US", "language": "en"}
