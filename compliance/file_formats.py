@@ -67,7 +67,8 @@ class CSV(base_formats.CSV):  # type: ignore[misc]
         except (OSError, csv.Error) as error:
             raise UnreadableFile(f"The file can't be read: {error}") from None
         finally:
-            lines.detach()
+            if not file.closed:  # whoever stops reading may have closed it
+                lines.detach()
 
     def count(self, file: IO[bytes]) -> int | None:
         """About how many rows there are, for the progress bar."""

@@ -2,10 +2,11 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -17,7 +18,7 @@ from compliance import gate
 from compliance.file_formats import UnreadableFile
 from compliance.models import CleanedList, Recipient, StoredFile
 from compliance.transfer import files, working
-from compliance.transfer.cleaning import guess_columns, read_first_lines, start_cleaning, take_list
+from compliance.transfer.cleaning import answers, guess_columns, read_first_lines, start_cleaning, take_list
 from compliance.transfer.cleaning import running as cleaning
 from tests.admin_pages import UNCLEAR, log_in
 from tests.builders import OTHER_PERSON, PERSON, THIRD_PERSON, Business, text_in
@@ -202,6 +203,74 @@ def test_more_lines_than_a_batch_ask_a_handful_of_queries(
     assert job.counts == {"may_be_texted": 1_500, "opted_out": 1, "duplicate": 1}
 
 
+# --- Interrupted -----------------------------------------------------------------------------------------------------
+
+
+class Asked:
+    """The gate, which notes whom it was asked about, and once stops the work like a killed worker."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, dies_at: str) -> None:
+        self.numbers: list[str] = []
+        self._ask, self._dies_at = gate.check_many, dies_at
+        monkeypatch.setattr(cleaning, "check_many", self)
+        monkeypatch.setattr(cleaning, "BATCH", 1)
+        monkeypatch.setattr(answers, "KEPT_EVERY", 2)
+
+    def __call__(self, tenant: Tenant, numbers: list[str], *rest: Any) -> Any:
+        if self._dies_at in numbers:
+            self._dies_at = ""
+            raise SystemExit
+        self.numbers += numbers
+        return self._ask(tenant, numbers, *rest)
+
+
+FOUR = [PERSON, OTHER_PERSON, THIRD_PERSON, "+12125550180"]
+
+
+def killed(business: Business) -> CleanedList:
+    """A list whose worker was killed at its last line, after what was kept of it; its lease is over."""
+    with pytest.raises(SystemExit):
+        clean(business, csv_of(["phone"], *([number] for number in FOUR), [PERSON]))
+    job = CleanedList.objects.get()
+    assert (job.state, job.rows_done) == ("running", 3)
+    return job
+
+
+def go_on(job: CleanedList, after: timedelta = timedelta(0)) -> CleanedList:
+    with time_machine.travel(timezone.now() + after):
+        working.go_on(job.key)
+    job.refresh_from_db()
+    assert job.state == "done", job.error
+    return job
+
+
+def test_a_killed_worker_s_answers_are_taken_over(acme: Business, monkeypatch: pytest.MonkeyPatch) -> None:
+    text_in(acme, "STOP")
+    text_in(acme, "STOP", from_=THIRD_PERSON)
+    asked = Asked(monkeypatch, dies_at=FOUR[3])
+    job = go_on(killed(acme))
+    assert asked.numbers == [PERSON, OTHER_PERSON, THIRD_PERSON, THIRD_PERSON, FOUR[3]]
+    assert lines(job.kept) == [["phone"], [OTHER_PERSON], [FOUR[3]]]
+    assert [(row[0], row[1], row[3]) for row in lines(job.removed)[1:]] == [
+        (PERSON, "Opted out", "2"),
+        (THIRD_PERSON, "Opted out", "4"),
+        (PERSON, "Duplicate", "6"),
+    ]
+    assert (job.counts, job.rows_done) == ({"may_be_texted": 2, "opted_out": 2, "duplicate": 1}, 5)
+    assert StoredFile.objects.count() == 3
+
+
+def test_an_answer_that_has_grown_old_is_asked_for_again(acme: Business, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever opted out while the work stood still must not be among those who may be texted."""
+    asked = Asked(monkeypatch, dies_at=FOUR[3])
+    job = killed(acme)
+    text_in(acme, "STOP", from_=OTHER_PERSON)
+    job = go_on(job, answers.HOLD_FOR)
+    assert asked.numbers[3:] == FOUR
+    assert [row[0] for row in lines(job.removed)[1:]] == [OTHER_PERSON, PERSON]
+    assert StoredFile.objects.count() == 3
+
+
 def test_who_lost_the_right_gets_a_sentence(acme: Business) -> None:
     person = acme.user("compliance_officer")
     asked = {"purpose": "marketing", "sender": None}
@@ -262,7 +331,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(officer: Client, setting
     answer = officer.post(reverse(NEW), {"file": SimpleUploadedFile("people.csv", raw)})
     assert answer.status_code == 413
     assert "larger than 1 MB" in answer.content.decode()
-    assert getattr(answer.wsgi_request, "_read_started") is False  # noqa: B009
+    assert not answer.wsgi_request._read_started  # type: ignore[attr-defined]
 
 
 def test_a_token_is_asked_for_all_the_same(acme: Business) -> None:

@@ -110,7 +110,8 @@ def import_some(business: Business, *rows: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "filters", ["campaign=999999", "number=%2B14155550110", "evidence__digest__startswith=a", "status__exact=%00"]
+    "filters",
+    ["campaign=999999", "number=%2B14155550110", "evidence__digest__startswith=a", "status__exact=%00", "q=%00"],
 )
 def test_filters_that_the_list_refuses_are_refused(acme: Business, filters: str) -> None:
     with pytest.raises(WrongFilters, match=r"\.$"):

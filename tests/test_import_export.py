@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook, load_workbook
 
+from compliance.audit import find_faults
+from compliance.evidence import Proof
 from compliance.list_files import RUNS_IN_A_SPREADSHEET, UnreadableFile, unescape
 from compliance.models import ActorKind, OptOut
-from compliance.opt_outs import Actor
+from compliance.opt_outs import Actor, LiftRefused, lift
 from compliance.transfer import BATCH, FREE_TEXT, ImportReport, escape, export_opt_outs, import_opt_outs
 from tests.builders import PERSON, Business, deliver_all, opt_out_of, replies, text_in
 
@@ -121,6 +123,31 @@ def test_a_date_without_a_zone_is_the_businesss_own_time(acme: Business, tmp_pat
 def test_a_date_in_the_future_counts_as_now(acme: Business, tmp_path: Path) -> None:
     load(acme, write(tmp_path / "list.csv", "recipient,date", f"{PERSON},2999-01-01"))
     assert opt_out_of(acme).opted_out_at <= timezone.now()
+
+
+def test_who_asked_again_elsewhere_is_not_opted_in_by_an_older_wish(acme: Business, tmp_path: Path) -> None:
+    """The newest opt-out counts, whichever list it stands on: what they signed before it lifts nothing."""
+    load(acme, write(tmp_path / "old.csv", "recipient,date", f"{PERSON},2026-01-05"))
+    newer = write(tmp_path / "new.csv", "recipient,date", f"{PERSON},2026-03-05", f"{PERSON},2026-02-05", PERSON)
+    for _ in range(2):  # the second time nothing changes
+        assert load(acme, newer).counts == {"already": 3}
+        row = opt_out_of(acme)
+        assert (row.asked_at.date().isoformat(), row.opted_out_at.date().isoformat()) == ("2026-03-05", "2026-01-05")
+        assert [change.action for change in row.history.order_by("history_id")] == ["opted_out", "repeated"]
+    assert row.evidence.details == {"file": "new.csv", "line": 2}
+    letter = Proof("letter", "Text me again.", datetime(2026, 2, 15, tzinfo=UTC), {})
+    with pytest.raises(LiftRefused, match="newer than the opt-out of March 5"):
+        lift(row, letter, "They wrote.", ACTOR, timezone.now())
+    assert active(acme) == {PERSON}
+    assert list(find_faults()) == []
+
+
+def test_the_later_of_two_lines_of_one_list_counts(acme: Business, tmp_path: Path) -> None:
+    dates = ("2026-01-05", "2026-03-05", "2026-02-05")
+    load(acme, write(tmp_path / "list.csv", "recipient,date", *(f"{PERSON},{date}" for date in dates)))
+    row = opt_out_of(acme)
+    assert (row.asked_at.date().isoformat(), row.opted_out_at.date().isoformat()) == ("2026-03-05", "2026-01-05")
+    assert list(find_faults()) == []
 
 
 @pytest.mark.parametrize(

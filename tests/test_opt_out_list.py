@@ -103,6 +103,8 @@ def test_each_filter_shows_its_own_of_ones_own_business(world: World, boss: Clie
         {"site": "9" * 40},
         {"campaign": "-1"},
         {"number": "+19995550100"},
+        {"number": "\x00"},
+        {"opted_out_at_from": "\x00"},
     ],
 )
 def test_what_is_no_choice_answers_404(world: World, boss: Client, query: dict[str, str]) -> None:
@@ -183,6 +185,7 @@ def test_a_filter_is_kept_chosen_and_removed(world: World, boss: Client) -> None
 
 def test_what_can_not_be_asked_can_not_be_saved(world: World, boss: Client) -> None:
     assert save(boss, "Theirs", f"site={world.globex.headquarters.pk}").status_code == 404
+    assert save(boss, "No letter", "number=%00").status_code == 404
     assert save(boss, "Letter by letter", "recipient__tenant__name__startswith=G").status_code == 400
     for name, query in (("Nothing", ""), ("Page two", "p=2"), ("", "status__exact=lifted")):
         answer = save(boss, name, query)

@@ -106,7 +106,7 @@ def record_all(form: BulkOptOutForm, person: User) -> Counter[Listed]:
     proof = Proof(said["source"], "", said["at"], form.details)
     sender = said["sender"].number if said["sender"] else ""
     lines = [
-        Line(number, proof, said["reason"], sender=sender, requested_by=said["requested_by"])
+        Line(number, proof, said["reason"], sender=sender, requested_by=said["requested_by"], asks_again=True)
         for number in sorted(form.found)
     ]
     actor = Actor(ActorKind.USER, str(person.pk), person.display_name)

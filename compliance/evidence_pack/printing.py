@@ -24,7 +24,7 @@ TITLED_BY = (
     "provider_event",
 )
 MOMENTS = ("at", "occurred_at", "given_at", "asked_at", "opted_out_at", "compared_at", "first_at", "made_at")
-NOTHING: tuple[object, ...] = (None, "", [], {})
+NOTHING: tuple[Any, ...] = (None, "", [], {})
 NAMES = {"id": "record", "at": "when", "sha256": "SHA-256", "evidence": "evidence record", "opt_out": "opt-out record"}
 WORDS = {("scope", "tenant"): "all company numbers", ("scope", "number"): "one company number"}
 LABEL_WIDTH = 46

@@ -11,10 +11,11 @@ from django.db import transaction
 from accounts.models import OptOutScope, Tenant
 from compliance.actors import Actor
 from compliance.bulk_reads import among
-from compliance.evidence import Proof, seal
+from compliance.evidence import Proof, keep_evidence, seal
 from compliance.models import OptOut
 from compliance.opt_outs import staging
-from compliance.opt_outs.opting_out import is_earlier, opt_in_words
+from compliance.opt_outs.opting_out import ask_again, is_earlier, opt_in_words
+from compliance.opt_outs.writing import write_change
 
 
 class Listed(StrEnum):
@@ -27,7 +28,10 @@ class Listed(StrEnum):
 
 @dataclass(slots=True)
 class Line:
-    """One opt-out of a list. `number` is E.164; `sender` is "" for all company numbers."""
+    """One opt-out of a list. `number` is E.164; `sender` is "" for all company numbers.
+
+    asks_again: whether its date says when the person asked: a later one counts where they are opted out already.
+    """
 
     number: str
     proof: Proof
@@ -35,6 +39,7 @@ class Line:
     sender: str = ""
     language: str = ""
     requested_by: OptOut.RequestedBy | str = OptOut.RequestedBy.RECIPIENT
+    asks_again: bool = False
 
     @property
     def scope(self) -> OptOutScope:
@@ -58,6 +63,7 @@ class _Row(NamedTuple):
 
     id: int
     is_active: bool
+    asked_at: datetime
     episode: int
 
 
@@ -97,22 +103,46 @@ class Scene:
 def record_many(tenant: Tenant, lines: Sequence[Line], actor: Actor, now: datetime) -> list[Listed]:
     """Apply one batch of a list, in one transaction: keep it to a few thousand lines, so that locks stay short.
 
-    Nobody is texted and nobody is opted back in. A line whose recipient is opted out already changes nothing, so
-    that a list can be imported twice; one that is older than the person's own opt-in is reported and left.
+    Nobody is texted and nobody is opted back in. A line whose recipient is opted out already changes nothing, so that
+    a list can be imported twice; but a later date is kept, and no opt-in from before it lifts anything. One that is
+    older than the person's own opt-in is reported and left.
     """
     ids, stood = staging.lock_recipients(tenant.pk, {line.number for line in lines}, now)
     scene = read_scene(tenant, stood)
     outcomes: list[Listed] = []
     fresh: dict[Key, Line] = {}
+    again: dict[Key, Line] = {}
     for line in lines:
         repeats = any(key in fresh for key in line.covering)
         outcome = Listed.ALREADY if repeats else scene.judge(line)
         outcomes.append(outcome)
         if outcome == Listed.NEW:
             fresh[line.key] = line
+        elif outcome == Listed.ALREADY and line.asks_again:
+            _note_later(line, again, fresh, scene)
     rows = [_stage(tenant.pk, ids[line.number], line, scene.rows.get(key)) for key, line in fresh.items()]
     staging.write(rows, tenant.pk, actor, now)
+    _ask_again(tenant, {(ids[key[0]], *key[1:]): line for key, line in again.items()}, actor, now)
     return outcomes
+
+
+def _note_later(line: Line, again: dict[Key, Line], fresh: dict[Key, Line], scene: Scene) -> None:
+    """Keep the latest of the lines that ask again, by the opt-out that covers it."""
+    key = next(key for key in line.covering if key in fresh or (key in scene.rows and scene.rows[key].is_active))
+    latest = again.get(key) or fresh.get(key)
+    asked_at = latest.proof.occurred_at if latest else scene.rows[key].asked_at
+    if line.proof.occurred_at > asked_at:
+        again[key] = line
+
+
+def _ask_again(tenant: Tenant, again: dict[tuple[int, str, str], Line], actor: Actor, now: datetime) -> None:
+    """One by one, as they are few: who stands on two lists with different dates."""
+    theirs = {recipient for recipient, _, _ in again}
+    for row in OptOut.writes.filter(tenant=tenant, recipient__in=theirs, status=OptOut.Status.ACTIVE):
+        if line := again.get((row.recipient_id, row.sender, row.requested_by)):
+            ask_again(row, line.proof.occurred_at, "")
+            evidence = keep_evidence(tenant.pk, row.recipient_id, line.proof, now)
+            write_change(row, OptOut.Action.REPEATED, actor, evidence, line.reason, now)
 
 
 def foresee_many(tenant: Tenant, lines: Sequence[Line], is_first: Callable[[Line], bool]) -> list[Listed]:
@@ -136,10 +166,10 @@ def read_scene(tenant: Tenant, numbers: list[str]) -> Scene:
         return scene
     theirs = {"recipient__tenant": tenant, "recipient__number__in": among(numbers)}
     rows = OptOut.objects.for_tenant(tenant).filter(**theirs)
-    for number, sender, requested_by, pk, status, episode in rows.values_list(
-        "recipient__number", "sender", "requested_by", "id", "status", "episode"
+    for number, sender, requested_by, pk, status, asked_at, episode in rows.values_list(
+        "recipient__number", "sender", "requested_by", "id", "status", "asked_at", "episode"
     ):
-        scene.rows[number, sender, requested_by] = _Row(pk, status == OptOut.Status.ACTIVE, episode)
+        scene.rows[number, sender, requested_by] = _Row(pk, status == OptOut.Status.ACTIVE, asked_at, episode)
     for number, *opt_in in (
         opt_in_words().filter(**theirs).values_list("recipient__number", "outdates", "scope", "sender")
     ):

@@ -102,12 +102,19 @@ def _find_row(state: RecipientState, request: Request) -> Block | None:
 
 
 def _repeat(standing: Block, request: Request) -> OptOut:
-    """`texted` is the number whose STOP closed this, and whose START may open it: two of them are none."""
     row: OptOut = OptOut.writes.get(pk=standing.id)
-    row.asked_at = max(row.asked_at, request.asked_at)
-    if row.texted != request.texted:
-        row.texted = ""
+    ask_again(row, request.asked_at, request.texted)
     return row
+
+
+def ask_again(row: OptOut, asked_at: datetime, texted: str) -> None:
+    """Note on an active row that the same was asked again. Not saved yet.
+
+    `texted` is the number whose STOP closed this, and whose START may open it: two of them are none.
+    """
+    row.asked_at = max(row.asked_at, asked_at)
+    if row.texted != texted:
+        row.texted = ""
 
 
 def _open_episode(state: RecipientState, standing: Block | None, request: Request) -> OptOut:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import PurePath
@@ -114,6 +114,13 @@ def delete_file(stored: StoredFile, now: datetime) -> None:
     """Take the bytes away; the row stays."""
     lists().delete(stored.path)
     StoredFile.objects.filter(pk=stored.pk).update(deleted_at=now)
+
+
+def forget(parts: Iterable[StoredFile], now: datetime) -> None:
+    """Parts of a file that is being made are no files of anybody: nothing of them stays."""
+    for part in parts:
+        delete_file(part, now)
+        part.delete()
 
 
 def delete_expired(now: datetime) -> int:

@@ -1,7 +1,7 @@
 """A list as work in the background: each number is asked of the gate, as the API asks it of many at once.
 
-It is done in one go, batch by batch, and tells how far it is; a worker that is killed or paused begins anew, since
-nothing of the people is kept but the two files at the end.
+It is read in one go, batch by batch, and tells how far it is. One that was killed or paused reads the list again, since
+a spreadsheet can't be entered in the middle, and asks on from where it had stopped; see `answers`.
 """
 
 import sqlite3
@@ -25,6 +25,7 @@ from compliance.models import ActorKind, CleanedList, StoredFile
 from compliance.transfer import files, jobs
 from compliance.transfer.asking import find_asker
 from compliance.transfer.cleaning import tables
+from compliance.transfer.cleaning.answers import Answers, Refused, begin_or_go_on
 from compliance.transfer.cleaning.tables import CsvTable, ExcelTable, table_like
 from compliance.transfer.jobs import CantGoOn, Interrupted, Turn
 
@@ -110,11 +111,14 @@ def work_on_cleaning(turn: Turn) -> None:
     assert isinstance(turn.job, CleanedList)  # noqa: S101 - the sort of work says so
     job = turn.job
     find_asker(job, CLEAN)
+    files.forget(begin_or_go_on(turn), timezone.now())
     try:
-        with files.open_file(job.source) as content, files.scratch_file() as kept, files.scratch_file() as removed:
+        with ExitStack() as opened:
+            content = opened.enter_context(files.open_file(job.source))
+            kept, removed, draft = (opened.enter_context(files.scratch_file()) for _ in range(3))
             name = job.source.name
             lists = Sorted(table_like(name, content, kept), table_like(name, content, removed))
-            _sort_lines(turn, job, content, lists)
+            _sort_lines(turn, job, content, lists, Answers(turn, draft))
             lists.kept.close()
             lists.removed.close()
             _finish(turn, job, lists, kept, removed)
@@ -122,7 +126,7 @@ def work_on_cleaning(turn: Turn) -> None:
         raise CantGoOn(str(error)) from None
 
 
-def _sort_lines(turn: Turn, job: CleanedList, content: IO[bytes], lists: Sorted) -> None:
+def _sort_lines(turn: Turn, job: CleanedList, content: IO[bytes], lists: Sorted, answers: Answers) -> None:
     rows = tables.read_table(content, job.source.name)
     if job.has_header:
         _, header = next(rows, (0, []))
@@ -134,10 +138,25 @@ def _sort_lines(turn: Turn, job: CleanedList, content: IO[bytes], lists: Sorted)
         while batch := [Line(place, cells) for place, cells in islice(rows, BATCH)]:
             for line in batch:
                 _read_number(line, job, own, seen)
-            _ask_the_gate(job, batch)
-            lists.add(batch)
             done += len(batch)
-            turn.note(rows_done=done)
+            _answer(job, batch, answers, done)
+            lists.add(batch)
+            turn.note(rows_done=max(done, job.cursor["done"]))
+
+
+def _answer(job: CleanedList, batch: list[Line], answers: Answers, done: int) -> None:
+    """Ask the gate about the lines of a batch that it was not asked about before."""
+    fresh = []
+    for line in batch:
+        if line.outcome != KEPT:
+            continue
+        if not answers.is_known(line.place):
+            fresh.append(line)
+        elif said := answers.recall(line.place):
+            line.remove(said.outcome, said.why)
+    _ask_the_gate(job, fresh)
+    refused = (Refused(line.place, line.outcome, line.why) for line in fresh if line.outcome != KEPT)
+    answers.note(refused, batch[-1].place, done)
 
 
 def _read_number(line: Line, job: CleanedList, own: set[str], seen: "Seen") -> None:
@@ -157,9 +176,8 @@ def _read_number(line: Line, job: CleanedList, own: set[str], seen: "Seen") -> N
     return None
 
 
-def _ask_the_gate(job: CleanedList, batch: list[Line]) -> None:
+def _ask_the_gate(job: CleanedList, asked: list[Line]) -> None:
     """The one rule: what the API's check of many numbers says."""
-    asked = [line for line in batch if line.outcome == KEPT]
     numbers = [line.number for line in asked]
     refusals = check_many(job.tenant, numbers, job.sender, job.purpose, timezone.now()) if numbers else {}
     for line in asked:
@@ -200,8 +218,10 @@ def _finish(turn: Turn, job: CleanedList, lists: Sorted, kept: IO[bytes], remove
     ):
         named = f"{stem} - {words}.{table.ending}"
         made[name] = files.keep_file(job.tenant, named, content, table.content_type, now)
+    parts = list(StoredFile.objects.filter(pk__in=job.cursor["parts"]))
     with files.dropped_when(Interrupted, *made.values()):
-        turn.finish(counts=dict(lists.counts), rows_total=job.rows_done, **made)
+        turn.finish(counts=dict(lists.counts), rows_total=job.rows_done, cursor={}, **made)
+    files.forget(parts, now)
 
 
 def places_of(counts: dict[str, int]) -> Iterator[tuple[str, int]]:

@@ -98,7 +98,8 @@ def _compose_link(job: OptOutExport, stored: StoredFile, address: str, now: date
         "Keep it to yourself: whoever has it can read the list.\n\n"
         f"File: {stored.name}\nSHA-256: {stored.sha256}\n"
     )
-    return EmailMessage(f"{job.schedule or 'Export'}: {job.rows_done:,} rows", body, to=[address])
+    name = " ".join(str(job.schedule or "Export").split())  # a line end in a subject makes no e-mail at all
+    return EmailMessage(f"{name}: {job.rows_done:,} rows", body, to=[address])
 
 
 def send_alerts(now: datetime) -> int:

@@ -143,7 +143,7 @@ def _finish(turn: Turn, draft: IO[bytes]) -> None:
         result = files.keep_file(job.tenant, _name_of(job, now), content, form.content_type, now)
     with files.dropped_when(Interrupted, result):
         _note_result(turn, result, now)
-    _forget(parts, now)
+    files.forget(parts, now)
 
 
 def _put_together(turn: Turn, parts: list[StoredFile], draft: IO[bytes], whole: IO[bytes]) -> IO[bytes]:
@@ -191,13 +191,6 @@ def _note_result(turn: Turn, result: StoredFile, now: datetime) -> None:
         if job.schedule_id and job.boundary is not None:
             as_it_was = ExportSchedule.objects.filter(filters=job.filters, boundary=job.changed_after)
             as_it_was.filter(pk=job.schedule_id).update(boundary=job.boundary)
-
-
-def _forget(parts: list[StoredFile], now: datetime) -> None:
-    """Parts are no files of anybody: nothing of them stays."""
-    for part in parts:
-        files.delete_file(part, now)
-    StoredFile.objects.filter(pk__in=[part.pk for part in parts]).delete()
 
 
 def _name_of(job: OptOutExport, now: datetime) -> str:

@@ -27,7 +27,7 @@ OUTCOMES = {
     outcome.key: outcome
     for outcome in (
         Outcome("new", "n", "will be opted out", "opted out", "green"),
-        Outcome("already", "a", "opted out already", "opted out already", "grey", "Nothing changes."),
+        Outcome("already", "a", "opted out already", "opted out already", "grey", "A later date is kept."),
         Outcome(
             "newer_opt_in",
             "o",

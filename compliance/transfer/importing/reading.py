@@ -73,4 +73,5 @@ class ListReader:
         proof = Proof(Source.IMPORT, listed.words, at, {"file": self._file, "line": entry.line})
         reason = listed.reason or f"Imported from {self._file}."
         sender = listed.sender or self._sender
-        return Line(listed.number, proof, reason, sender, listed.language, listed.requested_by)
+        dated = listed.at is not None and listed.at <= now
+        return Line(listed.number, proof, reason, sender, listed.language, listed.requested_by, asks_again=dated)
