@@ -64,6 +64,7 @@ class Decision:
     rule: str = ""
     scope: str = ""
     opt_out_id: int | None = None
+    review_id: int | None = None
     since: datetime | None = None
     words: str = ""
 
@@ -157,7 +158,14 @@ def refuse_for_hold(hold: Hold) -> Decision:
     """The refusal that an unanswered unclear text causes."""
     sentence = f"“{hold.words[:80]}” may be an opt-out; until a person has answered it, nothing automatic is sent."
     return Decision(
-        False, sentence, Refusal.HELD_FOR_REVIEW, rule="US-02", scope="hold", since=hold.asked_at, words=hold.words
+        False,
+        sentence,
+        Refusal.HELD_FOR_REVIEW,
+        rule="US-02",
+        scope="hold",
+        review_id=hold.id,
+        since=hold.asked_at,
+        words=hold.words,
     )
 
 

@@ -92,6 +92,14 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
         ),
     ),
 )
+# Pages whose address does not begin with that of their entry, or begins with that of another's.
+OWN_ACCOUNT = ("account", "second_step", "connect_app", "remove_app", "recovery_codes")
+BELONGS_TO = {
+    **{f"admin:accounts_user_{page}": "" for page in OWN_ACCOUNT},
+    "admin:messaging_difference_changelist": "admin:messaging_reconciliation_changelist",
+    "admin:django_celery_beat_solarschedule_changelist": "admin:django_celery_beat_periodictask_changelist",
+    "admin:django_celery_beat_clockedschedule_changelist": "admin:django_celery_beat_periodictask_changelist",
+}
 
 
 def styles(request: HttpRequest) -> str:
@@ -110,9 +118,25 @@ def account_links(request: HttpRequest) -> list[dict[str, Any]]:
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar, without what this person may not open."""
     person = person_of(request)
-    start = {"title": "", "items": [{"title": "Start", "icon": "home", "link": reverse("admin:index")}]}
+    start: dict[str, Any] = {"title": "", "items": [{"title": "Start", "icon": "home", "link": reverse("admin:index")}]}
     groups = [{"title": title, "separator": True, "items": _items(links, person)} for title, links in GROUPS]
-    return [start, *(group for group in groups if group["items"])]
+    shown = [start, *(group for group in groups if group["items"])]
+    _mark_one([item for group in shown for item in group["items"]], request.path)
+    return shown
+
+
+def _mark_one(items: list[dict[str, Any]], path: str) -> None:
+    """Mark the entry that a page belongs to: the longest address that the page's own begins with.
+
+    Unfold marks every entry whose address is somewhere in the page's, so that a visit would mark the settings as well.
+    """
+    for prefix, page in BELONGS_TO.items():
+        if path.startswith(reverse(prefix)):
+            path = reverse(page) if page else ""
+    within = [item["link"] for item in items if path.startswith(item["link"]) and item["link"] != reverse("admin:index")]
+    chosen = max(within, key=len, default=path)
+    for item in items:
+        item["active"] = item["link"] == chosen
 
 
 def _items(links: Iterable[Link], person: User) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from messaging.admin.text_box import TypingPages
 from messaging.models import Conversation
 from messaging.reading_record import note_looking_through, note_reading
 from messaging.thread_search import SEARCHED, find_by_words, is_held, is_opted_out, texted_by
-from messaging.threads import Banner, banners_of, read_thread
+from messaging.threads import Banner, banners_of, read_thread, within_sight
 
 PEOPLE_AT_MOST = 1_000
 
@@ -115,7 +115,7 @@ class ConversationAdmin(SearchedByNumber, TypingPages):
         before = parse_moment(request.GET.get("before", ""))
         return {
             "banners": [(banner, link_of(banner, request)) for banner in banners_of(row)],
-            "thread": read_thread(row, before),
+            "thread": within_sight(read_thread(row, before), person_of(request)),
             "is_older_page": before is not None,
             "recipient_address": address_of(row.recipient, request),
             **self.box_context(request, row),
@@ -132,7 +132,8 @@ def link_of(banner: Banner, request: HttpRequest) -> str:
     if banner.page is None:
         return ""
     model, key = banner.page
-    return address_of(model(pk=key), request)
+    seen = model._default_manager.visible_to(person_of(request)).filter(pk=key).first()  # type: ignore[attr-defined]
+    return address_of(seen, request)
 
 
 def parse_moment(text: str) -> Any:
