@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 
@@ -102,11 +101,6 @@ BELONGS_TO = {
 }
 
 
-def styles(request: HttpRequest) -> str:
-    """Our own style sheet, beside unfold's."""
-    return static("optout/admin.css")
-
-
 def account_links(request: HttpRequest) -> list[dict[str, Any]]:
     """What stands below one's own name."""
     return [
@@ -133,7 +127,9 @@ def _mark_one(items: list[dict[str, Any]], path: str) -> None:
     for prefix, page in BELONGS_TO.items():
         if path.startswith(reverse(prefix)):
             path = reverse(page) if page else ""
-    within = [item["link"] for item in items if path.startswith(item["link"]) and item["link"] != reverse("admin:index")]
+    within = [
+        item["link"] for item in items if path.startswith(item["link"]) and item["link"] != reverse("admin:index")
+    ]
     chosen = max(within, key=len, default=path)
     for item in items:
         item["active"] = item["link"] == chosen

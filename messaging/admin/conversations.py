@@ -132,7 +132,7 @@ def link_of(banner: Banner, request: HttpRequest) -> str:
     if banner.page is None:
         return ""
     model, key = banner.page
-    seen = model._default_manager.visible_to(person_of(request)).filter(pk=key).first()  # type: ignore[attr-defined]
+    seen = model.objects.visible_to(person_of(request)).filter(pk=key).first()  # type: ignore[attr-defined]
     return address_of(seen, request)
 
 
