@@ -133,9 +133,11 @@ def zone_of(tenant: Tenant) -> ZoneInfo:
 def refuse_for(block: Block, reach: str, zone: ZoneInfo) -> Decision:
     """The refusal that an opt-out causes, in a sentence for the person who wanted to send."""
     who = "The recipient opted out" if block.by_recipient else "The business blocked this recipient"
-    said = f" with “{block.words[:80]}”" if block.words else ""
+    said = f" with “{block.first_words[:80]}”" if block.first_words else ""
     day = block.opted_out_at.astimezone(zone)
     sentence = f"{who} on {day:%b} {day.day}, {day.year}{said}, {_REACH_SENTENCES[reach]}."
+    if block.by_recipient and block.words != block.first_words:
+        sentence += f" They asked again with “{block.words[:80]}”."
     return Decision(
         False,
         sentence,

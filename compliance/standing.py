@@ -82,7 +82,7 @@ def _sentences(state: RecipientState, blocks: list[Block], number: str) -> list[
     said = [_with_repeats(block) for block in blocks]
     said += [
         f"“{hold.words[:160]}” may be an opt-out; automatic texts wait for an answer"
-        + (f", until {when(hold.due_at)}." if hold.due_at else ".")
+        + (f", until {when(hold.due_at).removesuffix('.')}." if hold.due_at else ".")
         for hold in state.holds
     ]
     if not blocks and any(block.sender != number for block in state.active) and in_north_america(state.number):
@@ -94,7 +94,7 @@ def _with_repeats(block: Block) -> str:
     sentence = state_sentence(block, block.words)
     if block.asked_at <= block.opted_out_at:
         return sentence
-    return f"{sentence} They asked again, the last time {when(block.asked_at)}."
+    return f"{sentence} They asked again, the last time {when(block.asked_at).removesuffix('.')}."
 
 
 def _covers(consent: Consent, number: str) -> bool:

@@ -250,7 +250,7 @@ def banners_of(conversation: Conversation) -> list[Banner]:
     """What closes or holds this thread now, in one query."""
     state, now = read_state(conversation.tenant_id, conversation.recipient.number), timezone.now()
     closed = [
-        Banner("Opted out", "red", state_sentence(block, block.words), _page_of(block, conversation))
+        Banner("Opted out", "red", state_sentence(block, block.first_words), _page_of(block, conversation))
         for block in which_reach(state.active, conversation.sender, Purpose.TRANSACTIONAL, state.number, now)
     ]
     held = [

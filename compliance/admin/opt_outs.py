@@ -128,6 +128,7 @@ class OptOutAdmin(SearchedByNumber, WithSavedFilters, WithBulkOptOut, PageAdmin)
             "may_undo": person_of(request).has_perm(LIFT) and opt_outs.can_undo(row),
             "colour": COLOURS[row.status],
             "reach": reach(row.scope, row.sender),
+            "language": language_name(row.language) if row.language else "",
         }
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
