@@ -464,3 +464,19 @@ def test_another_business_sees_nothing_of_it(acme: Business, globex: Business) -
         assert theirs.post(page(LABEL, name, run.pk)).status_code == 404
     run.refresh_from_db()
     assert run.state == "draft"
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "meaning"),
+    [
+        ("Opted out", "2026-05-01", "opted_out_at"),
+        ("Unsubscribed", "3/14/2026", "opted_out_at"),
+        ("Unsubscribed on", "3/14/2026", "opted_out_at"),
+        ("Opted out", "yes", "opted_out"),
+        ("Opted out", "1", "opted_out"),
+        ("Opted out", "", "opted_out"),
+    ],
+)
+def test_a_column_of_dates_says_when(acme: Business, header: str, cell: str, meaning: str) -> None:
+    run = upload_list(acme, f"Mobile,{header}\n{PERSON},{cell}\n{OTHER_PERSON},{cell}\n")
+    assert list(run.options["columns"]) == ["recipient", meaning]
