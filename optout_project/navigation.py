@@ -15,6 +15,7 @@ from compliance.models import ReviewItem
 
 COUNT_AT_MOST = 100
 REVIEWS = "compliance_reviewitem_changelist"
+SETTINGS = "accounts_tenant_changelist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("Providers' lists", "compare_arrows", "messaging_reconciliation_changelist"),
             Link("Who read what", "visibility", "accounts_accessrecord_changelist"),
             Link("Log-ins", "login", "accounts_login_changelist"),
-            Link("Business settings", "settings", "accounts_tenant_changelist"),
+            Link("Business settings", "settings", SETTINGS),
         ),
     ),
     (
@@ -137,7 +138,12 @@ def _mark_one(items: list[dict[str, Any]], path: str) -> None:
 
 def _items(links: Iterable[Link], person: User) -> list[dict[str, Any]]:
     shown = [link for link in links if link.opens_for(person)]
-    return [{"title": x.title, "icon": x.icon, "link": _link(x, person), **_badge(x, person)} for x in shown]
+    return [{"title": _title(x, person), "icon": x.icon, "link": _link(x, person), **_badge(x, person)} for x in shown]
+
+
+def _title(link: Link, person: User) -> str:
+    """Everybody has the settings of one business; whoever runs the installation has a list of businesses."""
+    return "Businesses" if link.page == SETTINGS and not person.tenant_id else link.title
 
 
 def _badge(link: Link, person: User) -> dict[str, str]:
@@ -151,7 +157,7 @@ def _badge(link: Link, person: User) -> dict[str, str]:
 
 
 def _link(link: Link, person: User) -> str:
-    if link.page == "accounts_tenant_changelist" and person.tenant_id:
+    if link.page == SETTINGS and person.tenant_id:
         return reverse("admin:accounts_tenant_change", args=[person.tenant_id])
     return reverse(f"admin:{link.page}")
 

@@ -364,6 +364,7 @@ UNFOLD: dict[str, Any] = {
             "950": "4 47 46",
         },
     },
+    "LOGIN": {"form": "accounts.admin_forms.LogInForm"},
     "STYLES": [partial(_own_style, name) for name in OWN_STYLES],
     "ACCOUNT": {"navigation": "optout_project.navigation.account_links"},
     "DASHBOARD_CALLBACK": "optout_project.dashboard.start_page",

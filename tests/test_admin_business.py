@@ -200,3 +200,37 @@ def test_our_own_tasks_can_not_be_switched_off(world: World) -> None:
         404,
     )
     assert PeriodicTask.objects.filter(pk=own.pk).exists()
+
+
+# --- Words on the forms ----------------------------------------------------------------------------------------------
+
+
+def test_a_new_colleague_is_asked_for_in_plain_words(boss: Client) -> None:
+    body = boss.get(page("accounts.user", "add")).content.decode()
+    for jargon in ("LDAP", "Password-based", "user options", "150 characters"):
+        assert jargon not in body, jargon
+    assert "Log-in name" in body
+    assert "the company numbers that name them" in body
+
+
+def test_what_is_kept_as_a_code_is_chosen_by_its_name(world: World, boss: Client) -> None:
+    form = boss.get(page("accounts.tenant", "change", world.acme.tenant.pk)).context["adminform"].form
+    for field, choice in (
+        ("country", ("CA", "Canada (+1)")),
+        ("time_zone", ("America/New_York", "America/New York")),
+        ("language", ("es", "Spanish")),
+    ):
+        assert choice in form.fields[field].choices
+        assert getattr(world.acme.tenant, field) in dict(form.fields[field].choices)
+
+
+def test_a_list_says_what_its_button_adds(boss: Client) -> None:
+    assert "Add site</span>" in boss.get(page("accounts.site", "changelist")).content.decode()
+    assert "addlink" not in boss.get(page("accounts.site", "add")).content.decode()
+
+
+def test_the_log_in_says_what_went_wrong(client: Client, world: World) -> None:
+    wrong = {"username": "nobody", "password": "wrong"}
+    body = client.post("/admin/login/", wrong).content.decode()
+    assert "belong together" in body
+    assert "staff account" not in body

@@ -50,5 +50,5 @@ def test_a_visit_is_not_the_settings(world: World) -> None:
     visit(world, world.acme)
     client = log_in(world.operator)
     assert marked(client, page("accounts.tenant", "visits")) == ["Visit a business"]
-    assert marked(client, page("accounts.tenant", "changelist")) == ["Business settings"]
+    assert marked(client, page("accounts.tenant", "changelist")) == ["Businesses"]
     assert marked(client, page("django_celery_beat.solarschedule", "changelist")) == ["Schedules"]
