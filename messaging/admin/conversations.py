@@ -67,6 +67,7 @@ class ConversationAdmin(SearchedByNumber, TypingPages):
     list_filter = (CompanyNumberFilter, TextedByFilter, StateFilter)
     search_help_text = "A number, its last digits, or words of a text"
     list_before_template = "admin/messaging/conversation/words_note.html"
+    nothing_text = "A number is found in any format or by its last digits, words in the newest conversations."
     empty_title = "No conversations yet"
     empty_text = "A conversation begins with the first text to or from a recipient."
 
