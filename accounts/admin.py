@@ -16,7 +16,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from accounts import encryption, phone
 from accounts.admin_account import AccountPages
 from accounts.admin_base import BusinessForm, TenantAdmin, businesses_of, person_of, unregister
-from accounts.admin_forms import NewPersonForm, PersonForm, settings_field
+from accounts.admin_forms import CHOSEN, NewPersonForm, PersonForm, settings_field
 from accounts.admin_oversight import AccessRecordAdmin, LogInAdmin
 from accounts.admin_visits import VisitPages
 from accounts.admin_words import label, number
@@ -42,6 +42,14 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a business says of itself."""
 
     request: HttpRequest
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in CHOSEN & self.fields.keys():
+            field: Any = self.fields[name]
+            current = getattr(self.instance, name)
+            if current not in dict(field.choices):  # set elsewhere, and not ours to change
+                field.choices = [(current, current), *field.choices]
 
 
 @admin.register(Tenant)

@@ -18,6 +18,7 @@ USERNAME = {"label": "Log-in name", "help_text": "Such as an e-mail address: let
 MAY_LOG_IN = "Off for people whose texts go out through another program."
 ACTIVE = "Nobody is deleted: switch off whoever leaves. They can't log in; their texts stay."
 LANGUAGE_CODE = 2
+CHOSEN = {"country", "time_zone", "language"}
 HELP = {
     "country": "Where numbers without a country code belong, and whose holidays count.",
     "time_zone": "Its clocks are those of every page and every schedule.",
@@ -97,7 +98,8 @@ def settings_field(name: str, field: Any) -> forms.Field | None:
 
 def time_zones() -> list[tuple[str, str]]:
     """Every place that has its own clock."""
-    return [(name, name.replace("_", " ")) for name in sorted(available_timezones()) if "/" in name]
+    placed = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
+    return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in placed)]
 
 
 def languages() -> list[tuple[str, str]]:

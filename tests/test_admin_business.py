@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from accounts.models import ApiKey, SenderNumber, Site, User
+from accounts.models import ApiKey, SenderNumber, Site, Tenant, User
 from compliance.models import Recipient
 from messaging.models import Campaign
 from optout_project.celery import SWEEPERS
@@ -222,6 +222,13 @@ def test_what_is_kept_as_a_code_is_chosen_by_its_name(world: World, boss: Client
     ):
         assert choice in form.fields[field].choices
         assert getattr(world.acme.tenant, field) in dict(form.fields[field].choices)
+
+
+def test_a_code_that_no_list_has_stays_as_it_is(world: World, boss: Client) -> None:
+    Tenant.objects.filter(pk=world.acme.tenant.pk).update(time_zone="EST5EDT", language="tlh")
+    form = boss.get(page("accounts.tenant", "change", world.acme.tenant.pk)).context["adminform"].form
+    assert ("EST5EDT", "EST5EDT") in form.fields["time_zone"].choices
+    assert ("tlh", "tlh") in form.fields["language"].choices
 
 
 def test_a_list_says_what_its_button_adds(boss: Client) -> None:
