@@ -27,6 +27,9 @@ LONGEST_LINE = MEGABYTE  # what is longer is cut, so that a file without line en
 DELIMITERS = ",;\t|"
 GROWS_AT_MOST = 8  # times the largest upload, once unpacked
 NUL = "\x00"
+# How workbooks, PDFs, pictures and old Excel files begin: people rename them to .csv.
+OTHER_FILES = (b"PK\x03\x04", b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"\xd0\xcf\x11\xe0")
+LONGEST_SIGN = max(map(len, OTHER_FILES))
 END = "\n"  # one line more than there are: whoever reads it misses a closing quote
 
 
@@ -44,6 +47,9 @@ class CSV(base_formats.CSV):  # type: ignore[misc]
     endings: ClassVar = (".csv", ".tsv", ".txt", ".tab")
 
     def read(self, file: IO[bytes]) -> Iterator[Row]:
+        file.seek(0)
+        if file.read(LONGEST_SIGN).startswith(OTHER_FILES):
+            raise UnreadableFile("This is no text, whatever its name says: open it, and save it as CSV or as XLSX.")
         file.seek(0)
         lines = io.TextIOWrapper(file, _encoding_of(file), errors="replace", newline=None)
         try:
