@@ -141,7 +141,7 @@ class PersonAdmin(DjangoUserAdmin, AccountPages):  # type: ignore[type-arg, misc
     add_form = NewPersonForm
     add_form_template = None  # Django's says that more can be set later
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "display_name", "role", "site", "last_login", active_label)
+    list_display = ("log_in_name", "display_name", "role", "site", "last_login", active_label)
     list_filter = ("role", "is_active")
     list_select_related = ("site",)
     search_fields = ("username", "first_name", "last_name", "email")
@@ -169,6 +169,10 @@ class PersonAdmin(DjangoUserAdmin, AccountPages):  # type: ignore[type-arg, misc
         if person_of(request).is_platform_operator:
             return (*fieldsets, ("Business", {"fields": ("tenant",)}))
         return fieldsets
+
+    @admin.display(description="log-in name")
+    def log_in_name(self, row: User) -> str:
+        return row.username
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return TenantAdmin.get_list_filter(self, request)

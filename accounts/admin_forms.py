@@ -34,6 +34,10 @@ class LogInForm(AuthenticationForm):  # type: ignore[misc]
         "invalid_login": "This name and this password don't belong together. Mind capital letters.",
     }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = USERNAME["label"]
+
 
 class _Worded:
     """Django's words on the fields of a person, replaced by plain ones."""
