@@ -13,12 +13,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from accounts import businesses, encryption, phone
 from accounts.admin_account import AccountPages
 from accounts.admin_base import BusinessForm, TenantAdmin, businesses_of, person_of, unregister
+from accounts.admin_forms import CHOSEN, NewPersonForm, PersonForm, settings_field
 from accounts.admin_oversight import AccessRecordAdmin, LogInAdmin
 from accounts.admin_visits import VisitPages
 from accounts.admin_words import label, number
@@ -29,6 +30,7 @@ from accounts.second_factor import has_second_factor, must_have_one
 __all__ = ["AccessRecordAdmin", "BusinessAdmin", "KeyAdmin", "LogInAdmin", "NumberAdmin", "PersonAdmin", "SiteAdmin"]
 
 NEW_KEY = "new_api_key"
+WORK = "An employee reads and texts from the company numbers that name them: see Company numbers."
 
 unregister(Group)
 
@@ -43,6 +45,14 @@ class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a business says of itself, by the rules that it was made by."""
 
     request: HttpRequest
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in CHOSEN & self.fields.keys():
+            field: Any = self.fields[name]
+            current = getattr(self.instance, name)
+            if current not in dict(field.choices):  # set elsewhere, and not ours to change
+                field.choices = [(current, current), *field.choices]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -67,7 +77,7 @@ class BusinessAdmin(VisitPages):
 
     form = SettingsForm
     tenant_path = ""
-    list_display = ("name", "brand_name", "country", "opt_out_scope", active_label)
+    list_display = ("name", "brand_name", "country", "how_far", active_label)
     ordering = ("name",)
     change_list_template = "admin/accounts/tenant/list.html"
     operator_columns = ("name", "country", "time_zone", active_label)
@@ -90,6 +100,10 @@ class BusinessAdmin(VisitPages):
         ("Costs", {"fields": ("segment_price", "currency")}),
     )
 
+    @admin.display(description="an opt-out reaches")
+    def how_far(self, row: Tenant) -> str:
+        return str(row.get_opt_out_scope_display())
+
     @admin.display(description="opt-out page")
     def opt_out_page(self, row: Tenant) -> SafeString:
         """The address to put on a web site, in e-mails and on receipts: anybody can opt out there without a log-in."""
@@ -99,6 +113,10 @@ class BusinessAdmin(VisitPages):
         return format_html(link, row.opt_out_address, row.opt_out_address)
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if chosen := settings_field(db_field.name, db_field):
+            return chosen
+        if db_field.name == "opt_out_scope":
+            kwargs["label"] = "How far an opt-out reaches"
         if db_field.name != "second_factor_roles":
             return super().formfield_for_dbfield(db_field, request, **kwargs)
         return forms.MultipleChoiceField(
@@ -141,62 +159,36 @@ class SiteAdmin(TenantAdmin):
     list_display = ("name", active_label)
     fields = ("name", "is_active")
     search_fields = ("name",)
+    search_help_text = "A name"
     ordering = ("name",)
     empty_title = "No sites yet"
     empty_text = "Add a site to group numbers and employees by place. A business with one place needs none."
-
-
-class RoleForm(BusinessForm):
-    """Somebody's role: that of an employee goes with a business, that of a platform operator with none."""
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        self.instance.is_superuser = cleaned.get("role") == Role.PLATFORM_OPERATOR
-        return cleaned
-
-    def _get_validation_exclusions(self) -> set[str]:
-        """The rule of the database names it: left out, the rule would not be looked at before saving breaks on it."""
-        return super()._get_validation_exclusions() - {"is_superuser"}
-
-
-class PersonForm(RoleForm, UserChangeForm):  # type: ignore[misc]
-    """An employee. Nobody locks themselves out, and roles stay within the business."""
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if self.instance.pk and self.instance.pk == self.request.user.pk:
-            for name in ("is_active", "is_staff", "role"):
-                if name in cleaned and cleaned[name] != self.initial.get(name):
-                    self.add_error(name, "Ask a colleague: you can't change this for yourself.")
-        return cleaned
-
-
-class NewPersonForm(RoleForm, UserCreationForm):  # type: ignore[misc]
-    """A new employee, with a first password."""
 
 
 @admin.register(User)
 class PersonAdmin(DjangoUserAdmin, AccountPages):  # type: ignore[type-arg, misc]
     form = PersonForm
     add_form = NewPersonForm
+    add_form_template = None  # Django's says that more can be set later
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "display_name", "role", "site", "last_login", active_label)
+    list_display = ("log_in_name", "display_name", "role", "site", "last_login", active_label)
     list_filter = ("role", "is_active")
     list_select_related = ("site",)
     search_fields = ("username", "first_name", "last_name", "email")
+    search_help_text = "A name or an e-mail address"
     ordering = ("username",)
     filter_horizontal = ()
     autocomplete_fields = ("site",)
     empty_title = "No employees yet"
     add_fieldsets = (
-        (None, {"fields": ("username", "usable_password", "password1", "password2")}),
+        (None, {"fields": ("username", "password1", "password2")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("Work", {"fields": ("role", "site")}),
+        ("Work", {"fields": ("role", "site"), "description": WORK}),
     )
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
-        ("Work", {"fields": ("role", "site")}),
+        ("Work", {"fields": ("role", "site"), "description": WORK}),
         ("Access", {"fields": ("is_staff", "is_active", "last_login")}),
     )
     readonly_fields = ("last_login",)
@@ -207,6 +199,10 @@ class PersonAdmin(DjangoUserAdmin, AccountPages):  # type: ignore[type-arg, misc
         if person_of(request).is_platform_operator:
             return (*fieldsets, ("Business", {"fields": ("tenant",)}))
         return fieldsets
+
+    @admin.display(description="log-in name")
+    def log_in_name(self, row: User) -> str:
+        return row.username
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         return TenantAdmin.get_list_filter(self, request)
@@ -254,6 +250,7 @@ class NumberAdmin(TenantAdmin):
     list_filter = ("kind", "is_active")
     list_select_related = ("site", "account")
     search_fields = ("number", "label")
+    search_help_text = "Digits of a number, or a label"
     ordering = ("number",)
     fields = ("number", "kind", "label", "site", "account", "users", "is_public", "is_active")
     readonly_fields = ("kind",)

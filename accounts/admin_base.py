@@ -145,6 +145,12 @@ class TenantAdmin(ModelAdmin):  # type: ignore[misc]
         fields = list(super().get_readonly_fields(request, obj))
         return [*fields, "tenant"] if obj is not None and self.tenant_path else fields
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.verbose_name == "is active":
+            kwargs.setdefault("label", "Active")
+            kwargs.setdefault("help_text", "Nothing is deleted here: switch it off instead.")
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         kwargs.setdefault("queryset", choices_for(db_field, request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -213,6 +219,7 @@ class SearchedByNumber:
 
     search_fields: tuple[str, ...] = ("recipient__number",)
     search_help_text = "A number in any format, or its last four digits"
+    nothing_text = "A number is found in any format, or by at least three of its last digits."
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():

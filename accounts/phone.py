@@ -75,7 +75,8 @@ def parse_number(raw: str, region: str) -> str:
     try:
         parsed = phonenumbers.parse(text, region.upper())
     except phonenumbers.NumberParseException:
-        raise InvalidNumber(f"“{text[:40]}” is not a phone number; write it like +12025550123.") from None
+        told = f"“{text[:40]}” is not a phone number" if text else "No phone number is given"
+        raise InvalidNumber(f"{told}; write it like +12025550123.") from None
     if parsed.extension or not phonenumbers.is_possible_number(parsed):
         raise InvalidNumber(f"“{text[:40]}” is not a possible phone number; write it like +12025550123.")
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))

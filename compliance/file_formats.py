@@ -34,6 +34,9 @@ GROWS_AT_MOST = 8  # times the largest upload, once unpacked
 HELD_AT_MOST_MB = 512  # of a workbook, beside its rows: openpyxl holds that in memory
 ZIP = b"PK\x03\x04"
 NUL = "\x00"
+# How PDFs, pictures and old Excel files begin: people rename them to .csv.
+OTHER_FILES = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"\xd0\xcf\x11\xe0")
+LONGEST_SIGN = max(map(len, (ZIP, *OTHER_FILES)))
 END = "\n"  # one line more than there are: whoever reads it misses a closing quote
 
 
@@ -143,10 +146,12 @@ def looks_like_number(cell: str) -> bool:
 def encoding_of(file: IO[bytes]) -> str:
     """How a text file is encoded, by all of it; it stands at its beginning afterwards. Raises UnreadableFile."""
     file.seek(0)
-    start = file.read(len(ZIP))
+    start = file.read(LONGEST_SIGN)
     file.seek(0)
-    if start == ZIP:
+    if start.startswith(ZIP):
         raise UnreadableFile("This is an Excel file with another ending: name it .xlsx.")
+    if start.startswith(OTHER_FILES):
+        raise UnreadableFile("This is no text, whatever its name says: open it, and save it as CSV or as XLSX.")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     decode = codecs.getincrementaldecoder("utf-8")().decode

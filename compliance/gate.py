@@ -64,6 +64,7 @@ class Decision:
     rule: str = ""
     scope: str = ""
     opt_out_id: int | None = None
+    review_id: int | None = None
     since: datetime | None = None
     words: str = ""
 
@@ -132,9 +133,11 @@ def zone_of(tenant: Tenant) -> ZoneInfo:
 def refuse_for(block: Block, reach: str, zone: ZoneInfo) -> Decision:
     """The refusal that an opt-out causes, in a sentence for the person who wanted to send."""
     who = "The recipient opted out" if block.by_recipient else "The business blocked this recipient"
-    said = f" with “{block.words[:80]}”" if block.words else ""
+    said = f" with “{block.first_words[:80]}”" if block.first_words else ""
     day = block.opted_out_at.astimezone(zone)
     sentence = f"{who} on {day:%b} {day.day}, {day.year}{said}, {_REACH_SENTENCES[reach]}."
+    if block.by_recipient and block.words != block.first_words:
+        sentence += f" They asked again with “{block.words[:80]}”."
     return Decision(
         False,
         sentence,
@@ -157,7 +160,14 @@ def refuse_for_hold(hold: Hold) -> Decision:
     """The refusal that an unanswered unclear text causes."""
     sentence = f"“{hold.words[:80]}” may be an opt-out; until a person has answered it, nothing automatic is sent."
     return Decision(
-        False, sentence, Refusal.HELD_FOR_REVIEW, rule="US-02", scope="hold", since=hold.asked_at, words=hold.words
+        False,
+        sentence,
+        Refusal.HELD_FOR_REVIEW,
+        rule="US-02",
+        scope="hold",
+        review_id=hold.id,
+        since=hold.asked_at,
+        words=hold.words,
     )
 
 

@@ -41,7 +41,8 @@ HEADERS: dict[str, tuple[str, ...]] = {
         "scope": "scope",
         "sender": "sender company_number from from_number sender_id",
         "requested_by": "requested_by",
-        "opted_out_at": "opted_out_at opt_out_date opted_out_on opt_out_time opted_out_date unsubscribed_at date"
+        "opted_out_at": "opted_out_at opt_out_date opted_out_on opt_out_time opted_out_date opt_out_at optout_date"
+        " date_opted_out unsubscribed_at unsubscribed_on unsubscribed_date unsubscribe_date date_unsubscribed date"
         " created_at timestamp last_modified_time",
         "reason": "reason note notes comment",
         "language": "language lang",

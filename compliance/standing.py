@@ -106,7 +106,7 @@ def _sentences(state: RecipientState, blocks: list[Block], number: str) -> list[
 
 def _held(hold: Hold) -> str:
     words = f"“{hold.words[:160]}”" if hold.words else "A text to another site"
-    until = f", until {when(hold.due_at)}." if hold.due_at else "."
+    until = f", until {when(hold.due_at).removesuffix('.')}." if hold.due_at else "."
     return f"{words} may be an opt-out; automatic texts wait for an answer{until}"
 
 
@@ -114,7 +114,7 @@ def _with_repeats(block: Block) -> str:
     sentence = state_sentence(block, block.words)
     if block.asked_at <= block.opted_out_at:
         return sentence
-    return f"{sentence} They asked again, the last time {when(block.asked_at)}."
+    return f"{sentence} They asked again, the last time {when(block.asked_at).removesuffix('.')}."
 
 
 def _covers(consent: Consent, number: str) -> bool:

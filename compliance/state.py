@@ -40,6 +40,11 @@ class Block:
     def by_recipient(self) -> bool:
         return self.requested_by == OptOut.RequestedBy.RECIPIENT
 
+    @property
+    def first_words(self) -> str:
+        """The words that began it. Whoever asks again leaves other words: those say nothing of the first day."""
+        return "" if self.action == OptOut.Action.REPEATED else self.words
+
     def says(self, scope: str, sender: str) -> bool:
         """Whether this row says already what a request for a scope and a company number would."""
         return self.scope == OptOutScope.TENANT or (self.scope, self.sender) == (scope, sender)

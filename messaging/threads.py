@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import OptOutScope
+from accounts.models import OptOutScope, User
 from compliance.models import OptOut, ReviewItem
 from compliance.purposes import Purpose
 from compliance.reach import which_reach
@@ -62,8 +62,13 @@ class Bubble:
 
     @property
     def because_link(self) -> str:
-        """The address of the opt-out behind a refusal."""
+        """The address of the opt-out or the review behind a refusal."""
         return _address(self.because)
+
+    @property
+    def because_words(self) -> str:
+        """What that address leads to."""
+        return "See the review" if self.because and self.because[0] is ReviewItem else "See the opt-out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,23 @@ def read_around(conversation: Conversation, said_at: datetime, before: int = 20,
     split = sum(at <= said_at for at, _ in rows)
     shown = rows[max(split - before, 0) : split + after]
     return Thread([_mark(row, said_at) for _, row in shown], "")
+
+
+def within_sight(thread: Thread, person: User) -> Thread:
+    """The same texts, without the links to reviews that this person may not open."""
+    pages = [bubble.because for bubble in thread.bubbles if bubble.because and bubble.because[0] is ReviewItem]
+    if not pages:
+        return thread
+    seen = {(ReviewItem, key) for key in _reviews_seen_by(person, {page[1] for page in pages})}
+    hidden = set(pages) - seen
+    bubbles = [replace(bubble, because=None) if bubble.because in hidden else bubble for bubble in thread.bubbles]
+    return replace(thread, bubbles=bubbles)
+
+
+def _reviews_seen_by(person: User, keys: set[Any]) -> set[Any]:
+    if not person.has_perm("compliance.view_reviewitem"):
+        return set()
+    return set(ReviewItem.objects.visible_to(person).filter(pk__in=keys).values_list("pk", flat=True))
 
 
 def _mark(row: InboundMessage | OutboundMessage | OutsideText, said_at: datetime) -> Bubble:
@@ -197,16 +219,19 @@ def _outgoing_bubble(row: OutboundMessage) -> Bubble:
         colour=STATUS_COLOURS.get(row.status, "grey"),
         note=" ".join(filter(None, (why_not(row), *warnings_of(row)))),
         page=(OutboundMessage, row.pk),
-        because=_opt_out_behind(row),
+        because=_cause_of(row),
     )
 
 
-def _opt_out_behind(row: OutboundMessage) -> Page | None:
-    """The opt-out that refused a text, where it is of all numbers or of this one: others' readers may not see it."""
-    if row.status != OutboundMessage.Status.BLOCKED or not row.decision.get("opt_out_id"):
+def _cause_of(row: OutboundMessage) -> Page | None:
+    """What refused a text: a review, or an opt-out of all numbers or of this one. Others' readers may not see those."""
+    if row.status != OutboundMessage.Status.BLOCKED:
         return None
-    ours = row.decision.get("scope") in ("scope.tenant", "scope.number")
-    return (OptOut, row.decision["opt_out_id"]) if ours else None
+    if review := row.decision.get("review_id"):
+        return (ReviewItem, review)
+    is_ours = row.decision.get("scope") in ("scope.tenant", "scope.number")
+    opt_out = row.decision.get("opt_out_id")
+    return (OptOut, opt_out) if opt_out and is_ours else None
 
 
 def why_not(row: OutboundMessage) -> str:
@@ -225,7 +250,7 @@ def banners_of(conversation: Conversation) -> list[Banner]:
     """What closes or holds this thread now, in one query."""
     state, now = read_state(conversation.tenant_id, conversation.recipient.number), timezone.now()
     closed = [
-        Banner("Opted out", "red", state_sentence(block, block.words), _page_of(block, conversation))
+        Banner("Opted out", "red", state_sentence(block, block.first_words), _page_of(block, conversation))
         for block in which_reach(state.active, conversation.sender, Purpose.TRANSACTIONAL, state.number, now)
     ]
     held = [

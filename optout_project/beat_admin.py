@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 from django_celery_beat import admin as beat
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from unfold.admin import ModelAdmin
@@ -27,6 +28,11 @@ class OperatorsOnly(ModelAdmin):  # type: ignore[misc]
 
     def _is_operator(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        words = {"title": capfirst(self.opts.verbose_name_plural)}
+        answer: HttpResponse = super().changelist_view(request, {**words, **(extra_context or {})})
+        return answer
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self._is_operator(request)

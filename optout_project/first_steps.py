@@ -74,8 +74,8 @@ def _wanted(tenant: Tenant) -> list[Step]:
         Step(
             "Bring the opt-outs that you have",
             "Whoever asked you to stop before stays blocked: bring the lists of your provider, your CRM, your sheets.",
-            "Open the list",
-            reverse("admin:compliance_optout_changelist"),
+            "Import a list",
+            reverse("admin:compliance_optoutimport_upload"),
             _has(OptOutImport, tenant),
             needed=False,
         ),

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,6 +14,7 @@ from accounts.models import User
 from compliance.models import ReviewItem
 
 REVIEWS = "compliance_reviewitem_changelist"
+SETTINGS = "accounts_tenant_changelist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
             Link("Providers' lists", "compare_arrows", "messaging_reconciliation_changelist"),
             Link("Who read what", "visibility", "accounts_accessrecord_changelist"),
             Link("Log-ins", "login", "accounts_login_changelist"),
-            Link("Business settings", "settings", "accounts_tenant_changelist"),
+            Link("Business settings", "settings", SETTINGS),
         ),
     ),
     (
@@ -91,11 +91,14 @@ GROUPS: tuple[tuple[str, tuple[Link, ...]], ...] = (
         ),
     ),
 )
-
-
-def styles(request: HttpRequest) -> str:
-    """Our own style sheet, beside unfold's."""
-    return static("optout/admin.css")
+# Pages whose address does not begin with that of their entry, or begins with that of another's.
+OWN_ACCOUNT = ("account", "second_step", "connect_app", "remove_app", "recovery_codes")
+BELONGS_TO = {
+    **{f"admin:accounts_user_{page}": "" for page in OWN_ACCOUNT},
+    "admin:messaging_difference_changelist": "admin:messaging_reconciliation_changelist",
+    "admin:django_celery_beat_solarschedule_changelist": "admin:django_celery_beat_periodictask_changelist",
+    "admin:django_celery_beat_clockedschedule_changelist": "admin:django_celery_beat_periodictask_changelist",
+}
 
 
 def account_links(request: HttpRequest) -> list[dict[str, Any]]:
@@ -109,14 +112,37 @@ def account_links(request: HttpRequest) -> list[dict[str, Any]]:
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """The groups of the sidebar, without what this person may not open."""
     person = person_of(request)
-    start = {"title": "", "items": [{"title": "Start", "icon": "home", "link": reverse("admin:index")}]}
+    start: dict[str, Any] = {"title": "", "items": [{"title": "Start", "icon": "home", "link": reverse("admin:index")}]}
     groups = [{"title": title, "separator": True, "items": _items(links, person)} for title, links in GROUPS]
-    return [start, *(group for group in groups if group["items"])]
+    shown = [start, *(group for group in groups if group["items"])]
+    _mark_one([item for group in shown for item in group["items"]], request.path)
+    return shown
+
+
+def _mark_one(items: list[dict[str, Any]], path: str) -> None:
+    """Mark the entry that a page belongs to: the longest address that the page's own begins with.
+
+    Unfold marks every entry whose address is somewhere in the page's, so that a visit would mark the settings as well.
+    """
+    for prefix, page in BELONGS_TO.items():
+        if path.startswith(reverse(prefix)):
+            path = reverse(page) if page else ""
+    within = [
+        item["link"] for item in items if path.startswith(item["link"]) and item["link"] != reverse("admin:index")
+    ]
+    chosen = max(within, key=len, default=path)
+    for item in items:
+        item["active"] = item["link"] == chosen
 
 
 def _items(links: Iterable[Link], person: User) -> list[dict[str, Any]]:
     shown = [link for link in links if link.opens_for(person)]
-    return [{"title": x.title, "icon": x.icon, "link": _link(x, person), **_badge(x, person)} for x in shown]
+    return [{"title": _title(x, person), "icon": x.icon, "link": _link(x, person), **_badge(x, person)} for x in shown]
+
+
+def _title(link: Link, person: User) -> str:
+    """Everybody has the settings of one business; whoever runs the installation has a list of businesses."""
+    return "Businesses" if link.page == SETTINGS and not person.tenant_id else link.title
 
 
 def _badge(link: Link, person: User) -> dict[str, str]:
@@ -130,7 +156,7 @@ def _badge(link: Link, person: User) -> dict[str, str]:
 
 
 def _link(link: Link, person: User) -> str:
-    if link.page == "accounts_tenant_changelist" and person.tenant_id:
+    if link.page == SETTINGS and person.tenant_id:
         return reverse("admin:accounts_tenant_change", args=[person.tenant_id])
     return reverse(f"admin:{link.page}")
 

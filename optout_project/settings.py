@@ -3,8 +3,11 @@
 import socket
 import warnings
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
+
+from django.templatetags.static import static
 
 from optout_project import env as environment
 from optout_project import logs, s3
@@ -332,6 +335,14 @@ SPECTACULAR_SETTINGS = {
 SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = True
 SIMPLE_HISTORY_DATE_INDEX = False  # history is read per opt-out, in the order of its keys
 
+# In this order: what comes later wins. The last one knows of all the others.
+OWN_STYLES = ("pieces", "forms", "lists", "conversations", "connections", "jobs", "start", "narrow")
+
+
+def _own_style(name: str, request: object) -> str:
+    return static(f"optout/{name}.css")
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Opt-out",
     "SITE_HEADER": "Opt-out",
@@ -356,7 +367,8 @@ UNFOLD: dict[str, Any] = {
             "950": "4 47 46",
         },
     },
-    "STYLES": ["optout_project.navigation.styles"],
+    "LOGIN": {"form": "accounts.admin_forms.LogInForm"},
+    "STYLES": [partial(_own_style, name) for name in OWN_STYLES],
     "ACCOUNT": {"navigation": "optout_project.navigation.account_links"},
     "DASHBOARD_CALLBACK": "optout_project.dashboard.start_page",
     "SIDEBAR": {

@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from accounts.models import ApiKey, SenderNumber, Site, User
+from accounts.models import ApiKey, SenderNumber, Site, Tenant, User
 from compliance.models import Recipient
 from messaging.models import Campaign
 from optout_project.celery import SWEEPERS
@@ -177,7 +177,7 @@ def test_a_role_goes_with_a_business_or_with_none(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value", "says"),
-    [("country", "ZZ", "no country"), ("language", "klingon", "no language"), ("help_contact", "ask Bob", "neither")],
+    [("country", "ZZ", "valid choice"), ("language", "klingon", "valid choice"), ("help_contact", "ask Bob", "neither")],
 )
 def test_a_business_is_changed_by_the_rules_that_it_is_made_by(
     world: World, boss: Client, field: str, value: str, says: str
@@ -187,7 +187,7 @@ def test_a_business_is_changed_by_the_rules_that_it_is_made_by(
     said = {name: form[name].value() for name in form.fields if form[name].value() is not None}
     answer = boss.post(address, {**said, field: value})
     assert says in str(answer.context["adminform"].form.errors[field])
-    assert boss.post(address, {**said, "country": "ca"}).status_code == 302
+    assert boss.post(address, {**said, "country": "CA"}).status_code == 302
     world.acme.tenant.refresh_from_db()
     assert world.acme.tenant.country == "CA"
 
@@ -237,3 +237,44 @@ def test_our_own_tasks_can_not_be_switched_off(world: World) -> None:
         404,
     )
     assert PeriodicTask.objects.filter(pk=own.pk).exists()
+
+
+# --- Words on the forms ----------------------------------------------------------------------------------------------
+
+
+def test_a_new_colleague_is_asked_for_in_plain_words(boss: Client) -> None:
+    body = boss.get(page("accounts.user", "add")).content.decode()
+    for jargon in ("LDAP", "Password-based", "user options", "150 characters"):
+        assert jargon not in body, jargon
+    assert "Log-in name" in body
+    assert "the company numbers that name them" in body
+
+
+def test_what_is_kept_as_a_code_is_chosen_by_its_name(world: World, boss: Client) -> None:
+    form = boss.get(page("accounts.tenant", "change", world.acme.tenant.pk)).context["adminform"].form
+    for field, choice in (
+        ("country", ("CA", "Canada (+1)")),
+        ("time_zone", ("America/New_York", "America/New York")),
+        ("language", ("es", "Spanish")),
+    ):
+        assert choice in form.fields[field].choices
+        assert getattr(world.acme.tenant, field) in dict(form.fields[field].choices)
+
+
+def test_a_code_that_no_list_has_stays_as_it_is(world: World, boss: Client) -> None:
+    Tenant.objects.filter(pk=world.acme.tenant.pk).update(time_zone="EST5EDT", language="tlh")
+    form = boss.get(page("accounts.tenant", "change", world.acme.tenant.pk)).context["adminform"].form
+    assert ("EST5EDT", "EST5EDT") in form.fields["time_zone"].choices
+    assert ("tlh", "tlh") in form.fields["language"].choices
+
+
+def test_a_list_says_what_its_button_adds(boss: Client) -> None:
+    assert "Add site</span>" in boss.get(page("accounts.site", "changelist")).content.decode()
+    assert "addlink" not in boss.get(page("accounts.site", "add")).content.decode()
+
+
+def test_the_log_in_says_what_went_wrong(client: Client, world: World) -> None:
+    wrong = {"username": "nobody", "password": "wrong"}
+    body = client.post("/admin/login/", wrong).content.decode()
+    assert "belong together" in body
+    assert "staff account" not in body

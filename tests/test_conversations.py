@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AccessRecord
+from compliance.models import ReviewItem
 from messaging.models import Conversation, OutboundMessage
 from messaging.typed import look_ahead
 from tests.admin_pages import UNCLEAR, log_in, page
@@ -284,3 +285,30 @@ def test_looking_through_texts_is_on_record(world: World, employee: Client, boss
         ("tenant_admin", "Outgoing texts"),
         ("tenant_admin", "Conversations"),
     ]
+
+
+# --- What leads to what stands behind a refusal -----------------------------------------------------------------------
+
+
+def test_a_text_that_was_held_leads_to_the_review(world: World, boss: Client, employee: Client) -> None:
+    text_in(world.acme, UNCLEAR)
+    send(world.acme)
+    review = page("compliance.reviewitem", "change", ReviewItem.objects.get().pk)
+    address = page(LIST, "change", thread(world.acme).pk)
+
+    shown = boss.get(address).content.decode()
+    assert f'href="{review}">See the review</a>' in shown
+    assert review not in employee.get(address).content.decode()  # their role has no such page
+
+
+def test_a_review_of_another_sites_number_is_no_link_for_a_site_manager(world: World) -> None:
+    manager = log_in(world.acme.user("site_manager"))
+    text_in(world.acme, "Hello")
+    text_in(world.acme, UNCLEAR, to=world.acme.second_long_code)
+    send(world.acme)
+    review = page("compliance.reviewitem", "change", ReviewItem.objects.get().pk)
+
+    shown = manager.get(page(LIST, "change", thread(world.acme).pk)).content.decode()
+    assert "Held for review" in shown
+    assert review not in shown
+    assert manager.get(review).status_code == 404

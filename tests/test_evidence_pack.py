@@ -217,3 +217,10 @@ def test_words_of_every_language_we_read_are_printed(pdf: FPDF, words: str) -> N
 
 def test_what_no_font_has_is_named_not_boxed(pdf: FPDF) -> None:
     assert lettering.spell(pdf, "no\x00\u202e\U0001fae0") == "no[U+0000][U+202E][U+1FAE0]"
+
+
+def test_a_repeat_leaves_the_words_that_began_the_opt_out(world: World) -> None:
+    text_in(world.acme, "QUIT")
+    text_in(world.acme, "S T O P")
+    (row,) = part(json.loads(make(world.acme, recipient(world.acme)).record), "opt_outs")
+    assert "because they texted “QUIT”" in row["sentence"]

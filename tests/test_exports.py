@@ -345,7 +345,7 @@ def test_the_lists_button_takes_its_filters_along(acme: Business, officer: Clien
 
 def test_without_a_reason_or_with_foreign_filters_nothing_begins(acme: Business, officer: Client) -> None:
     answer = officer.post(reverse(NEW), {"filters": "", "file_format": "csv", "reason": " "})
-    assert "This field is required." in answer.content.decode()
+    assert "Say what the export is for." in answer.content.decode()
     answer = officer.post(reverse(NEW), {"filters": "campaign=77777", "file_format": "csv", "reason": "x"})
     assert "does not know one of these filters" in answer.content.decode()
     assert not OptOutExport.objects.exists()

@@ -181,3 +181,8 @@ def test_dates_in_any_usual_way_of_writing(text: str, dates: str, moment: dateti
 def test_no_text_breaks_the_reading_of_dates(text: str, dates: str) -> None:
     moment = parse_moment(text, dates)
     assert moment is None or isinstance(moment, datetime)
+
+
+def test_a_workbook_that_was_renamed_is_no_text() -> None:
+    with pytest.raises(UnreadableFile, match="name it .xlsx"):
+        rows_of(b"PK\x03\x04\x14\x00")

@@ -144,3 +144,14 @@ def test_a_decision_is_stored_as_plain_json(acme: Business) -> None:
     said = ask(acme).as_json()
 
     assert datetime.fromisoformat(said["since"]) == opt_out_of(acme).opted_out_at
+
+
+def test_the_words_of_a_repeat_are_not_those_of_the_first_day(acme: Business) -> None:
+    text_in(acme, "QUIT")
+    assert "with “QUIT”, for all numbers" in ask(acme).sentence
+    text_in(acme, "S T O P")
+
+    said = ask(acme)
+    assert "QUIT" not in said.sentence
+    assert said.sentence.endswith(", for all numbers of the business. They asked again with “S T O P”.")
+    assert said.words == "S T O P"

@@ -356,3 +356,31 @@ def test_the_command_judges_like_the_check(acme: Business, tmp_path: Path, capsy
         for key, words in (("new", "opted out\n"), ("already", "opted out already"), ("would_opt_in", "refused")):
             assert f"{run.foreseen[key]:>9}  {words}" in printed
     assert active(acme) == {PERSON}
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "meaning"),
+    [
+        ("Opted out", "2026-05-01", "opted_out_at"),
+        ("Unsubscribed", "3/14/2026", "opted_out_at"),
+        ("Unsubscribed on", "3/14/2026", "opted_out_at"),
+        ("Opted out", "yes", "opted_out"),
+        ("Opted out", "1", "opted_out"),
+        ("Opted out", "", "opted_out"),
+    ],
+)
+def test_a_column_of_dates_says_when(acme: Business, header: str, cell: str, meaning: str) -> None:
+    run = upload_list(acme, f"Mobile,{header}\n{PERSON},{cell}\n{OTHER_PERSON},{cell}\n")
+    assert list(run.options["columns"]) == ["recipient", meaning]
+
+
+def test_an_import_leads_to_what_it_opted_out(acme: Business) -> None:
+    run = check_list(upload_list(acme))
+    client = log_in(acme.user("compliance_officer"))
+    shown = page("compliance.optoutimport", "change", run.pk)
+    there = page("compliance.optout", "changelist") + "?source__exact=import"
+    assert there not in client.get(shown).content.decode()
+    import_list(run)
+    assert there in client.get(shown).content.decode()
+    listed = client.get(there).context["cl"].result_list
+    assert [row.recipient.number for row in listed] == ["+12125550177"]

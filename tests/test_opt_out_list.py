@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from compliance.models import Evidence, OptOut, SavedFilter
-from messaging.models import Campaign, OutboundMessage
+from messaging.models import Campaign, InboundMessage, OutboundMessage
 from tests.admin_pages import log_in, page, visit
 from tests.builders import (
     Business,
@@ -330,3 +330,19 @@ def test_who_may_not_record_is_offered_nothing(world: World) -> None:
     assert b"Opt out many numbers" not in tick(auditor, RECIPIENTS, listed(auditor, RECIPIENTS)[BY_TEXT]).content
     assert auditor.post(MANY, many(BY_TEXT)).status_code == 403
     assert not OptOut.objects.exists()
+
+
+def test_a_number_that_is_not_listed_is_answered(world: World, boss: Client) -> None:
+    fill(world.acme)
+    body = boss.get(LIST, {"q": "+1 212-555-0199"}).content.decode()
+    assert "Nothing is found under “+1 212-555-0199”" in body
+    assert "No opt-out of such a number is on record" in body
+
+
+def test_the_page_of_a_text_leads_to_its_conversation_in_plain_words(world: World, boss: Client) -> None:
+    text_in(world.acme, "STOP")
+    row = InboundMessage.objects.get()
+    body = boss.get(page("messaging.inboundmessage", "change", row.pk)).content.decode()
+    assert page("messaging.conversation", "change", row.conversation_id) in body
+    assert "Wants no more texts" in body
+    assert "English" in body

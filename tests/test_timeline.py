@@ -98,6 +98,7 @@ def test_the_page_shows_words_reasons_seals_and_nothing_of_another_business(worl
         "Consent on record: opt-in word by text",
     ):
         assert words in body, words
+    assert "m.." not in body  # a moment ends with “p.m.”, and so may a sentence
     assert "Globex" not in body
     assert boss.get(page("compliance.recipient", "change", theirs.pk)).status_code == 404
 

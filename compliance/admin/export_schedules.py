@@ -35,6 +35,12 @@ class RowsInput(forms.TextInput):
         return SafeString(render_to_string("admin/compliance/exportschedule/rows.html", context))
 
 
+CHANGES_ONLY = (
+    "Each file holds the rows that changed since the run before; the first one holds the whole list. "
+    "Choose rows of every state, so that people who opted back in are among them."
+)
+
+
 class ScheduleForm(BusinessForm):
     """A schedule, checked as a whole: what it asks for, when, and whether it can be handed over."""
 
@@ -48,6 +54,8 @@ class ScheduleForm(BusinessForm):
         super().__init__(*args, **kwargs)
         asked = self.request.GET.get("filters")
         self.initial["rows"] = self.instance.filters if asked is None else asked
+        if "changes_only" in self.fields:
+            self.fields["changes_only"].help_text = CHANGES_ONLY
         for name in {"reason", "mail_to"} & self.fields.keys():
             self.fields[name].widget.attrs["rows"] = 2
         if "rows" in self.fields:  # whoever may only look gets no fields

@@ -16,7 +16,7 @@ from accounts.admin_base import address_of, person_of, require
 from accounts.admin_filters import OneOf
 from accounts.models import User
 from compliance.admin.forms import ForBusinessForm
-from compliance.admin.list_jobs import ListJobAdmin
+from compliance.admin.list_jobs import ListJobAdmin, rows_said
 from compliance.models import ExportSchedule, FileFormat, OptOutExport, StoredFile
 from compliance.transfer.exporting.running import EXPORT, start_export
 from compliance.transfer.exporting.selecting import Selection, WrongFilters, select_rows
@@ -42,6 +42,7 @@ class ExportForm(ForBusinessForm):
         max_length=2000,
         widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 2}),
         help_text="Kept on record with your name.",
+        error_messages={"required": "Say what the export is for."},
     )
 
     def clean_filters(self) -> Selection:
@@ -117,7 +118,7 @@ class ExportAdmin(ListJobAdmin):
 
     def words_of(self, row: OptOutExport) -> str:
         if row.state == row.State.DONE:
-            return f"{row.rows_done:,} rows"
+            return rows_said(row.rows_done)
         if written := row.cursor.get("written"):
             return f"Writing the Excel file: {written:,} of {row.rows_done:,} rows"
         return super().words_of(row)

@@ -58,6 +58,7 @@ class ListJobAdmin(PageAdmin):
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         may = person_of(request).has_perm(self.permission)
         return {
+            "title": str(row),
             "label": self.state_label(row),
             "may": may,
             "progress": self.progress_of(row),
@@ -87,7 +88,7 @@ class ListJobAdmin(PageAdmin):
         if row.state == State.WAITING:
             return "Waiting for a worker; it starts within seconds."
         if row.rows_total is None:
-            return f"{row.rows_done:,} rows"
+            return rows_said(row.rows_done)
         return f"{row.rows_done:,} of {row.rows_total:,} rows"
 
     def progress_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
@@ -135,3 +136,8 @@ class ListJobAdmin(PageAdmin):
         answer = FileResponse(content, as_attachment=True, filename=stored.name, content_type=stored.content_type)
         answer["Cache-Control"] = "private, no-store"
         return answer
+
+
+def rows_said(count: int) -> str:
+    """How many rows, in words."""
+    return "1 row" if count == 1 else f"{count:,} rows"

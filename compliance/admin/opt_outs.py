@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from accounts.admin_base import READS, PageAdmin, SearchedByNumber, address_of, person_of, require
 from accounts.admin_words import choice_label, moment, number, quote, two_lines
 from accounts.models import User
+from accounts.phone import format_for_people
 from compliance import opt_outs
 from compliance.admin.bulk_opt_out import WithBulkOptOut, WithTickedOptOut
 from compliance.admin.forms import OptBackInForm, OptOutForm, UndoForm
@@ -120,6 +121,11 @@ class OptOutAdmin(SearchedByNumber, WithSavedFilters, WithBulkOptOut, WithTicked
         buttons = {"may_record": person.has_perm(RECORD), "may_import": person.has_perm("compliance.import_optout")}
         return super().changelist_view(request, {**buttons, **(extra_context or {})})
 
+    nothing_text = (
+        "No opt-out of such a number is on record: nobody here has noted that this person asked to stop. "
+        "A number is found in any format, or by at least three of its last digits."
+    )
+
     def page_context(self, request: HttpRequest, row: OptOut) -> dict[str, Any]:
         return {
             "sentence": sentence_of(row),
@@ -129,6 +135,7 @@ class OptOutAdmin(SearchedByNumber, WithSavedFilters, WithBulkOptOut, WithTicked
             "may_undo": person_of(request).has_perm(LIFT) and opt_outs.can_undo(row),
             "colour": COLOURS[row.status],
             "reach": reach(row.scope, row.sender),
+            "language": language_name(row.language) if row.language else "",
         }
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
@@ -144,7 +151,9 @@ class OptOutAdmin(SearchedByNumber, WithSavedFilters, WithBulkOptOut, WithTicked
         if request.method == "POST" and form.is_valid():
             done = record(form, person_of(request))
             row = done.opt_out
-            said = SAID[done.action].format(number=number_of(form), reach=reach(row.scope, row.sender))
+            said = SAID[done.action].format(
+                number=format_for_people(number_of(form)), reach=reach(row.scope, row.sender)
+            )
             messages.success(request, said)
             return self.go_to("change", row.pk)
         context = {"form": form, "title": "Opt out a number"}

@@ -75,6 +75,7 @@ class ReplyAdmin(OwnWordingAdmin):
     list_display = ("what", "language_shown", "text", "length", "state")
     list_filter = (("kind", ChoicesDropdownFilter), "is_active")
     search_fields = ("name", "body")
+    search_help_text = "A name, or words of a reply"
     ordering = ("kind", "name", "language")
     fields = ("kind", "name", "language", "body", "is_recurring", "frequency", "is_active")
     change_form_after_template = "admin/compliance/replytemplate/beside.html"

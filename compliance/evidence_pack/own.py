@@ -8,7 +8,7 @@ from accounts.models import User
 from compliance.evidence import digest_of
 from compliance.evidence_pack.parts import Part
 from compliance.models import Consent, ConsentQuestion, Evidence, EvidencePack, OptOut, Recipient, ReviewItem
-from compliance.sentences import state_sentence
+from compliance.standing import sentence_of
 
 
 def of_recipient(model: Any) -> Any:
@@ -35,7 +35,7 @@ def say_actor(row: Any) -> dict[str, str]:
 def _opt_out(row: OptOut) -> dict[str, Any]:
     return {
         "id": row.pk,
-        "sentence": state_sentence(row, row.evidence.words),
+        "sentence": sentence_of(row),
         "status": row.status,
         "scope": row.scope,
         "company_number": row.sender,

@@ -18,6 +18,7 @@ class CampaignAdmin(TenantAdmin):
     list_display = ("name", "made_at")
     ordering = ("name",)
     search_fields = ("name",)
+    search_help_text = "A name"
     fields = ("name", "made_at", "sent", "refused", "driven_away")
     readonly_fields = ("made_at", "sent", "refused", "driven_away")
     empty_title = "No campaigns yet"

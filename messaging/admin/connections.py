@@ -38,6 +38,7 @@ class ConnectionAdmin(PageAdmin):
     list_display = ("shown_name", "numbers", "verdict", "last_text")
     ordering = ("name", "id")
     search_fields = ("name",)
+    search_help_text = "A name"
     empty_title = "No provider is connected yet"
     empty_text = (
         "A connection brings the texts that people send to your numbers here, and takes yours to them. You need the "

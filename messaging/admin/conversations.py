@@ -20,7 +20,7 @@ from messaging.admin.text_box import TypingPages
 from messaging.models import Conversation
 from messaging.reading_record import note_looking_through, note_reading
 from messaging.thread_search import SEARCHED, find_by_words, is_held, is_opted_out, texted_by
-from messaging.threads import Banner, banners_of, read_thread
+from messaging.threads import Banner, banners_of, read_thread, within_sight
 
 
 class TextedByFilter(EmployeeFilter):
@@ -61,6 +61,7 @@ class ConversationAdmin(SearchedByNumber, TypingPages):
     list_filter = (CompanyNumberFilter, TextedByFilter, StateFilter)
     search_help_text = "A number, its last digits, or words of a text"
     list_before_template = "admin/messaging/conversation/words_note.html"
+    nothing_text = "A number is found in any format or by its last digits, words in the newest conversations."
     empty_title = "No conversations yet"
     empty_text = "A conversation begins with the first text to or from a recipient."
 
@@ -109,7 +110,7 @@ class ConversationAdmin(SearchedByNumber, TypingPages):
         before = read_moment(request.GET.get("before", ""))
         return {
             "banners": [(banner, link_of(banner, request)) for banner in banners_of(row)],
-            "thread": read_thread(row, before),
+            "thread": within_sight(read_thread(row, before), person_of(request)),
             "is_older_page": before is not None,
             "recipient_address": address_of(row.recipient, request),
             **self.box_context(request, row),
@@ -126,4 +127,5 @@ def link_of(banner: Banner, request: HttpRequest) -> str:
     if banner.page is None:
         return ""
     model, key = banner.page
-    return address_of(model(pk=key), request)
+    seen = model.objects.visible_to(person_of(request)).filter(pk=key).first()  # type: ignore[attr-defined]
+    return address_of(seen, request)

@@ -104,6 +104,7 @@ class KeywordAdmin(OwnWordingAdmin):
     list_filter = (("meaning", ChoicesDropdownFilter), "is_active")
     list_select_related = ("reply",)
     search_fields = ("word", "folded", "campaign")
+    search_help_text = "A word or a campaign"
     ordering = ("folded", "country")
     fields = ("word", "meaning", "campaign", "wording", "reply", "language", "country", "note", "is_active")
     conditional_fields = CONDITIONAL

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -13,12 +14,20 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from accounts.admin_base import READS, ReadOnlyAdmin, SearchedByNumber, person_of
 from accounts.admin_filters import CompanyNumberFilter, OneOfRows, within_business
 from accounts.admin_words import label, moment, number, quote, two_lines
+from compliance.languages import language_name
 from messaging.diagnosis import failure_said, proof_said
 from messaging.models import Campaign, InboundMessage, OutboundMessage
 from messaging.reading_record import note_looking_through, note_reading
 from messaging.threads import OUTCOME_COLOURS, STATUS_COLOURS, warnings_of, why_not
 
 SHOWN_BYTES = 64 * 1024
+MEANT = {
+    "opt_out": "Wants no more texts",
+    "opt_in": "Wants texts again",
+    "help": "Asks for help",
+    "unclear": "May want no more texts",
+    "other": "Nothing of opting out or in",
+}
 
 
 def evidence(raw: str) -> SafeString:
@@ -64,6 +73,13 @@ class TextAdmin(SearchedByNumber, ReadOnlyAdmin):
     def connection(self, row: Any) -> str | None:
         return row.account.name if row.account else None
 
+    @admin.display(description="conversation", empty_value="–")
+    def thread(self, row: Any) -> SafeString | None:
+        if not row.conversation_id:
+            return None
+        address = reverse("admin:messaging_conversation_change", args=[row.conversation_id])
+        return format_html('<a class="oo-a" href="{}">Read the whole conversation</a>', address)
+
     @admin.display(description="text")
     def short(self, row: Any) -> SafeString:
         return quote(row.body, 60)
@@ -81,7 +97,7 @@ class OutboundAdmin(TextAdmin):
         SentFromFilter,
     )
     fieldsets = (
-        (None, {"fields": ("shown_number", "company_number", "body", "to_know")}),
+        (None, {"fields": ("shown_number", "company_number", "body", "to_know", "thread")}),
         ("What became of it", {"fields": ("state", "decided", "rule", "attempts", "error")}),
         ("What the provider answered", {"fields": ("connection", "failed_as", "raw_answer")}),
         ("Why it was sent", {"fields": ("purpose", "campaign", "sent_by", "requested_by", "emergency_reason")}),
@@ -91,6 +107,7 @@ class OutboundAdmin(TextAdmin):
         "shown_number",
         "company_number",
         "to_know",
+        "thread",
         "state",
         "decided",
         "rule",
@@ -118,7 +135,7 @@ class OutboundAdmin(TextAdmin):
     def raw_answer(self, row: OutboundMessage) -> SafeString | None:
         return evidence(row.failure["raw"]) if row.failure.get("raw") else None
 
-    @admin.display(description="why not, or what to know")
+    @admin.display(description="why not")
     def refused(self, row: OutboundMessage) -> SafeString:
         said = why_not(row) or self.to_know(row)
         return format_html('<span class="oo-quote">{}</span>', said) if said else SafeString("–")
@@ -127,7 +144,7 @@ class OutboundAdmin(TextAdmin):
     def to_know(self, row: OutboundMessage) -> str | None:
         return " ".join(warnings_of(row)) or None
 
-    @admin.display(description="purpose, employee")
+    @admin.display(description="sent for, by")
     def sent_for(self, row: OutboundMessage) -> SafeString:
         return two_lines(row.get_purpose_display(), self.sent_by(row))
 
@@ -151,12 +168,22 @@ class InboundAdmin(TextAdmin):
     ordering = ("-received_at", "-id")
     list_filter = (("outcome", ChoicesDropdownFilter), SentFromFilter)
     fieldsets = (
-        (None, {"fields": ("shown_number", "company_number", "body")}),
-        ("What was decided", {"fields": ("became", "explanation", "intent", "rule", "language", "decided_in_ms")}),
+        (None, {"fields": ("shown_number", "company_number", "body", "thread")}),
+        ("What was decided", {"fields": ("became", "explanation", "meant", "rule", "spoken", "decided_in_ms")}),
         ("When", {"fields": ("received_at", "sent_at", "asked_at")}),
         ("Proof", {"fields": ("proven", "connection", "event_key", "as_it_came")}),
     )
-    readonly_fields = ("shown_number", "company_number", "became", "proven", "connection", "as_it_came")
+    readonly_fields = (
+        "shown_number",
+        "company_number",
+        "thread",
+        "became",
+        "meant",
+        "spoken",
+        "proven",
+        "connection",
+        "as_it_came",
+    )
     empty_title = "No texts yet"
     empty_text = "Texts that recipients send to your company numbers appear here."
 
@@ -166,6 +193,14 @@ class InboundAdmin(TextAdmin):
     @admin.display(description="decided as")
     def became(self, row: InboundMessage) -> SafeString:
         return label(row.get_outcome_display(), OUTCOME_COLOURS.get(row.outcome, "grey"))
+
+    @admin.display(description="read as")
+    def meant(self, row: InboundMessage) -> str:
+        return MEANT.get(row.intent, row.intent)
+
+    @admin.display(description="language", empty_value="–")
+    def spoken(self, row: InboundMessage) -> str | None:
+        return language_name(row.language) if row.language else None
 
     @admin.display(description="proof", empty_value="–")
     def proven(self, row: InboundMessage) -> str | None:

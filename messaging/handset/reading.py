@@ -189,13 +189,13 @@ def _standing(stage: Stage, state: RecipientState, now: datetime) -> Standing:
     block = _block_behind(decision, state)
     history = reverse("admin:compliance_optout_history", args=[block.id]) if block else ""
     if decision.allowed:
-        sentence = state_sentence(block, block.words) if block and not block.is_active else decision.sentence
+        sentence = state_sentence(block, block.first_words) if block and not block.is_active else decision.sentence
         return Standing("May be texted", "go", sentence, opt_out_address=history)
     if decision.reason == gate.Refusal.HELD_FOR_REVIEW:
         hold = state.holds[0]
         review = reverse("admin:compliance_reviewitem_change", args=[hold.id])
         return Standing(LABELS[decision.reason], "wait", decision.sentence, hold.due_at, history, review)
-    sentence = state_sentence(block, block.words) if block else decision.sentence
+    sentence = state_sentence(block, block.first_words) if block else decision.sentence
     return Standing(LABELS.get(decision.reason, "Switched off"), "stop", sentence, opt_out_address=history)
 
 

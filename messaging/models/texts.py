@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from django.db import models
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.text import Truncator
 
 from accounts.models import ProviderAccount, SenderNumber, User
 from accounts.phone import format_for_people
@@ -160,7 +161,7 @@ class OutboundMessage(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_status_display()}: {self.body[:40]}"
+        return f"{self.get_status_display()}: {Truncator(self.body).chars(40)}"
 
     @property
     def confirmed_episode(self) -> tuple[int, int] | None:

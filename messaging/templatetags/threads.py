@@ -8,7 +8,7 @@ from django import template
 from compliance.models import Recipient
 from messaging.models import Conversation, NumberTrouble
 from messaging.reading_record import note_reading
-from messaging.threads import read_around, read_thread
+from messaging.threads import read_around, read_thread, within_sight
 
 register = template.Library()
 BESIDE = 30
@@ -28,7 +28,7 @@ def thread_beside(
         return {"conversation": None, "thread": None}
     note_reading(context["request"].user, found)
     thread = read_around(found, said_at) if said_at else read_thread(found, at_most=BESIDE)
-    return {"conversation": found, "thread": thread}
+    return {"conversation": found, "thread": within_sight(thread, context["request"].user)}
 
 
 @register.inclusion_tag("admin/messaging/conversations_of.html", takes_context=True)

@@ -28,7 +28,7 @@ def test_the_log_in(browser: Browser, world: World, live_server: LiveServer, sch
         page.locator("[name=username]").fill("nobody")
         page.locator("[name=password]").fill("wrong")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("Please enter the correct").first).to_be_visible()
+        expect(page.get_by_text("don't belong together").first).to_be_visible()
         assert violations(page, WCAG_AA) == []
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, Error
+from playwright.sync_api import Browser, Error, expect
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
 from messaging.figures import keeping
 from tests import builders
 from tests.access_table import Line, lines, row_of
@@ -80,6 +81,18 @@ def test_the_main_pages_in_the_dark(browser: Browser, world: World, rows: Rows, 
         assert walker.page.evaluate("document.documentElement.classList.contains('dark')")
     assert not faults, "\n".join(faults)
     assert len(wanted) >= len(MAIN), "a main page has another name now"
+
+
+def test_a_number_of_many_people_fits_a_phone(browser: Browser, world: World, live_server: LiveServer) -> None:
+    person = world.acme.user("employee")
+    names = [f"somebody.with.a.long.name.{place}@northwind-logistics.example" for place in range(12)]
+    many = User.objects.bulk_create(User(username=name, tenant=person.tenant) for name in names)
+    world.acme.long_code.users.add(*many)
+    with opened(browser, world.acme.user("tenant_admin"), live_server.url, "light") as walker:
+        walker.page.set_viewport_size({"width": PHONE, "height": HEIGHT})
+        walker.page.goto(f"{live_server.url}/admin/accounts/sendernumber/{world.acme.long_code.pk}/change/")
+        expect(walker.page.locator(".select2-selection__choice").first).to_be_visible()
+        assert not sticks_out(walker.page)
 
 
 def look(walker: Opened, address: str) -> list[str]:

@@ -139,7 +139,18 @@ def _guess_unknown(rows: Sequence[Row], tenant: Tenant) -> Options:
         first = next(place for place, cell in enumerate(cells) if looks_like_number(cell))
         return Options(tuple("recipient" if place == first else "" for place in range(len(cells))), 0, tenant.country)
     known = tuple(name if name in MEANINGS else "" for name in columns)
-    return Options(_with_recipient(known, rows[1:]), number, tenant.country)
+    return Options(_with_dates(_with_recipient(known, rows[1:]), rows[1:]), number, tenant.country)
+
+
+def _with_dates(columns: tuple[str, ...], rows: Sequence[Row]) -> tuple[str, ...]:
+    """A column such as “Opted out” or “Unsubscribed” says yes or no, unless dates stand in it: then it says when."""
+    if "opted_out" not in columns or "opted_out_at" in columns:
+        return columns
+    place = columns.index("opted_out")
+    cells = [row[place] if place < len(row) else "" for _, row in rows]
+    if cells and all(any(map(str.isdigit, cell)) and len(cell) > 1 and parse_moment(cell, DAY_FIRST) for cell in cells):
+        return (*columns[:place], "opted_out_at", *columns[place + 1 :])
+    return columns
 
 
 def _with_recipient(columns: tuple[str, ...], rows: Sequence[Row]) -> tuple[str, ...]:

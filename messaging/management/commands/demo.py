@@ -85,6 +85,11 @@ def _describe(plan: BusinessPlan) -> dict[str, Any]:
 def _lines(found: dict[str, Any]) -> list[str]:
     lines = [f"Platform operator: {found['admin']['username']} / {found['admin']['password']}"]
     for tenant in found["tenants"]:
-        lines += ["", f"{tenant['slug']}: {tenant['users']} employees, {len(tenant['sender_numbers'])} numbers"]
+        lines += ["", f"{tenant['slug']}: {tenant['users']} employees, {_numbers(tenant)}"]
         lines += [f"  {login['role']:20} {login['username']} / {login['password']}" for login in tenant["logins"]]
     return lines
+
+
+def _numbers(tenant: dict[str, Any]) -> str:
+    count = len(tenant["sender_numbers"])
+    return "1 number" if count == 1 else f"{count} numbers"
