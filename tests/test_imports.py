@@ -480,3 +480,15 @@ def test_another_business_sees_nothing_of_it(acme: Business, globex: Business) -
 def test_a_column_of_dates_says_when(acme: Business, header: str, cell: str, meaning: str) -> None:
     run = upload_list(acme, f"Mobile,{header}\n{PERSON},{cell}\n{OTHER_PERSON},{cell}\n")
     assert list(run.options["columns"]) == ["recipient", meaning]
+
+
+def test_an_import_leads_to_what_it_opted_out(acme: Business) -> None:
+    run = check_list(upload_list(acme))
+    client = log_in(acme.user("compliance_officer"))
+    shown = page("compliance.optoutimport", "change", run.pk)
+    there = page("compliance.optout", "changelist") + "?source__exact=import"
+    assert there not in client.get(shown).content.decode()
+    import_list(run)
+    assert there in client.get(shown).content.decode()
+    listed = client.get(there).context["cl"].result_list
+    assert [row.recipient.number for row in listed] == ["+12125550177"]
