@@ -106,7 +106,9 @@ def test_a_word_has_one_meaning(acme: Business, browser: Client) -> None:
 
 def test_a_country_that_is_none_is_refused(browser: Client) -> None:
     answer = add_keyword(browser, "PINATA", "opt_out", country="XX")
-    assert "no country" in str(answer.context["adminform"].form.errors["country"])
+    form = answer.context["adminform"].form
+    assert "no country" in str(form.errors["country"])
+    assert ("DE", "Germany (+49)") in form.fields["country"].choices
 
 
 def test_a_reply_of_another_business_can_not_be_chosen(globex: Business, browser: Client) -> None:

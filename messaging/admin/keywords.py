@@ -2,16 +2,17 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from accounts.admin_words import label, two_lines
 from accounts.models import Tenant
-from accounts.phone import is_country
+from accounts.phone import countries
 from compliance.admin.own_wording import OwnWordingAdmin, OwnWordingForm, language_field
 from compliance.keywords.folding import plain
 from compliance.languages import language_name
@@ -54,6 +55,14 @@ class KeywordForm(OwnWordingForm):
     """A keyword; what the law or the networks fix is refused with the rule's name."""
 
     language = language_field(empty="That of the business", help_text="The reply is given in the language of the word.")
+    country = forms.ChoiceField(
+        label="Country",
+        required=False,
+        choices=lambda: [("", "Every country"), *countries()],
+        widget=UnfoldAdminSelectWidget,
+        help_text="For recipients’ numbers of this country alone.",
+        error_messages={"invalid_choice": "This is no country of the list."},
+    )
 
     class Meta:
         widgets = {
@@ -63,9 +72,6 @@ class KeywordForm(OwnWordingForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        cleaned["country"] = (cleaned.get("country") or "").upper()
-        if cleaned["country"] and not is_country(cleaned["country"]):
-            self.add_error("country", "This is no country; write two letters, such as US or CA.")
         self._leave_out_what_does_not_go_with_it(cleaned)
         self.instance.folded = plain(cleaned.get("word") or "")[:LONGEST_FOLDED]
         if "word" in cleaned and "meaning" in cleaned and self.instance.tenant_id:

@@ -20,6 +20,7 @@ from accounts.models import User
 from compliance.models import OptOut, ReviewItem
 from messaging.models import Conversation, InboundMessage, OutboundMessage
 from optout_project.env import BASE_DIR
+from tests.browser.list_work import Work, work_on_lists
 from tests.browser.opening import HEIGHT, PHONE, WIDE, Scheme, opened
 from tests.browser.test_story import browser
 from tests.builders import deliver_all
@@ -106,12 +107,31 @@ PICTURES = (
 )
 
 
+def pictures_of(work: Work) -> tuple[Picture, ...]:
+    """Of work that was made for them."""
+    return (
+        Picture("import-preview.png", of_the_page("compliance_optoutimport_change", lambda: work.checked), height=1040),
+        Picture("import.png", of_the_page("compliance_optoutimport_change", lambda: work.imported), height=720),
+        Picture("exports.png", of_the_page("compliance_optoutexport_changelist"), height=560),
+        Picture("cleaned-list.png", of_the_page("compliance_cleanedlist_change", lambda: work.cleaned), height=680),
+        Picture(
+            "scheduled-export.png",
+            of_the_page("compliance_exportschedule_change", lambda: work.schedule),
+            height=1500,
+        ),
+        Picture("who-read-what.png", of_the_page("accounts_accessrecord_changelist"), height=640),
+    )
+
+
 def test_take_pictures(browser: Browser, transactional_db: None, live_server: LiveServer) -> None:
     with time_machine.travel(THE_DAY, tick=True):
         run_demo()
         admin = User.objects.get(username=ADMIN)
+        officer = User.objects.get(tenant=admin.tenant, role="compliance_officer")
         for picture in PICTURES:
             _take(browser, admin if picture.logged_in else None, live_server.url, picture)
+        for picture in pictures_of(work_on_lists(officer)):
+            _take(browser, admin, live_server.url, picture)
 
 
 def _take(browser: Browser, person: User | None, url: str, picture: Picture) -> None:
