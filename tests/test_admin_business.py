@@ -177,7 +177,11 @@ def test_a_role_goes_with_a_business_or_with_none(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value", "says"),
-    [("country", "ZZ", "valid choice"), ("language", "klingon", "valid choice"), ("help_contact", "ask Bob", "neither")],
+    [
+        ("country", "ZZ", "valid choice"),
+        ("language", "klingon", "valid choice"),
+        ("help_contact", "ask Bob", "neither"),
+    ],
 )
 def test_a_business_is_changed_by_the_rules_that_it_is_made_by(
     world: World, boss: Client, field: str, value: str, says: str

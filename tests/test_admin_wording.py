@@ -205,7 +205,8 @@ def test_the_built_in_replies_are_shown_in_every_language(acme: Business, browse
     rows = browser.get(f"{address}?language=fr").context["rows"]
     assert [bool(row["own"]) for row in rows if row["kind"] == "help_reply"] == [True]
     assert all(row["filled"].startswith("Acme") or "Acme" in row["filled"] for row in rows)
-    assert browser.get(f"{address}?language=%00").status_code == 200
+    assert browser.get(f"{address}?language=%00").status_code == 404
+    assert browser.get(f"{address}?language=xx").status_code == 200
 
 
 def test_a_new_reply_begins_with_the_built_in_text(browser: Client) -> None:

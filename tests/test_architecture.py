@@ -210,6 +210,7 @@ def test_every_promise_kept_later_has_a_sweeper() -> None:
 
     assert tasks == {
         "messaging.tasks.sweep_queued",
+        "messaging.tasks.sweep_log_ins",
         "messaging.tasks.sweep_deliveries",
         "messaging.tasks.sweep_holds",
         "messaging.tasks.sweep_alerts",

@@ -6,11 +6,12 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -128,6 +129,16 @@ def test_the_three_formats_hold_the_same_rows(acme: Business) -> None:
     sheet = [{name: cell or "" for name, cell in zip(header, row, strict=True)} for row in cells]
     assert lines == sheet == [{name: value or "" for name, value in row.items()} for row in objects]
     assert [job.rows_done for job in made.values()] == [len(lines)] * 3
+
+
+@pytest.mark.parametrize(
+    ("microsecond", "written"), [(0, "12:48:01+00:00"), (292_070, "12:48:01.29207+00:00"), (7, "12:48:01.000007+00:00")]
+)
+def test_a_moment_is_written_alike_whatever_its_fraction(acme: Business, microsecond: int, written: str) -> None:
+    with time_machine.travel(datetime(2026, 11, 27, 12, 48, 1, microsecond, tzinfo=UTC), tick=False):
+        text_in(acme, "STOP")
+        made = [content(finish(export(acme, file_format=name))).decode() for name in ("csv", "json")]
+    assert all(f"2026-11-27T{written}" in text for text in made)
 
 
 def test_rows_checksum_and_reason_are_on_record(acme: Business) -> None:

@@ -27,6 +27,7 @@ COLUMNS = {
     "employee": "preceding_user",
 }
 FREE_TEXT = {"language", "reason", "words", "campaign", "employee"}
+MICROSECONDS_END = len("2026-11-27T12:48:01.292070")
 MOMENTS = {"opted_out_at", "lifted_at", "changed_at"}
 
 
@@ -41,8 +42,11 @@ def read_columns(rows: QuerySet[Any]) -> QuerySet[Any, tuple[Any, ...]]:
 
 
 def plain(value: Any) -> Any:
-    """A cell as text; a moment with its offset."""
-    return value.isoformat() if isinstance(value, datetime) else value
+    """A cell as text; a moment as PostgreSQL writes it in JSON: with its offset, without zeros behind its fraction."""
+    if not isinstance(value, datetime):
+        return value
+    text = value.isoformat()
+    return text[:MICROSECONDS_END].rstrip("0") + text[MICROSECONDS_END:] if value.microsecond else text
 
 
 def write_columns(rows: QuerySet[Any]) -> QuerySet[Any, tuple[Any, ...]]:
