@@ -184,5 +184,5 @@ def test_no_text_breaks_the_reading_of_dates(text: str, dates: str) -> None:
 
 
 def test_a_workbook_that_was_renamed_is_no_text() -> None:
-    with pytest.raises(UnreadableFile, match="name it .xlsx"):
+    with pytest.raises(UnreadableFile, match=r"name it \.xlsx"):
         rows_of(b"PK\x03\x04\x14\x00")
