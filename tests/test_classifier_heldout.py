@@ -9,9 +9,9 @@ from compliance.classifier import Intent, classify
 
 DATA = Path(__file__).parent / "data"
 BLOCKED = {Intent.OPT_OUT, Intent.UNCLEAR}
-REQUESTS = {"opt_out_or_unclear", "not_global"}
+REQUESTS = {"opt_out", "opt_out_or_unclear", "not_global"}
 
-every_batch = pytest.mark.parametrize("batch", [1, 2, 3])
+every_batch = pytest.mark.parametrize("batch", [1, 2, 3, 4])
 
 
 def intents(batch: int, labels: set[str]) -> list[tuple[str, Intent]]:
@@ -38,6 +38,12 @@ def test_ct03_ordinary_talk_with_tempting_words_opts_nobody_out_and_is_seldom_he
 @every_batch
 def test_us13_a_stop_of_one_kind_of_text_never_stops_all_without_a_person(batch: int) -> None:
     assert [text for text, intent in intents(batch, {"not_global"}) if intent is not Intent.UNCLEAR] == []
+
+
+def test_ct02_of_requests_that_say_it_plainly_four_in_five_are_acted_on_at_once() -> None:
+    read = intents(4, {"opt_out"})
+    held = [text for text, intent in read if intent is not Intent.OPT_OUT]
+    assert len(held) <= len(read) / 5, held
 
 
 @pytest.mark.parametrize(
