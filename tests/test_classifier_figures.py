@@ -201,6 +201,30 @@ def test_us02_a_request_in_one_sentence_of_several_is_held(text: str, language: 
 @pytest.mark.parametrize(
     ("text", "language"),
     [
+        ("can you take my number", "en"),
+        ("can you get my info from your system", "en"),
+        ("Ok I need to stop texting now", "en"),
+        ("please don't stop texting me", "en"),
+        ("my son unsubscribed", "en"),
+        ("no dejen de enviarme mensajes", "es"),
+        ("não me tirem da lista", "pt"),
+        ("je retire mon accord pour le devis", "fr"),
+        ("meine Nummer bitte nicht löschen", "de"),
+        ("stop met roken", "nl"),
+        ("proszę usunąć zdjęcie", "pl"),
+        ("удалите номер заказа", "ru"),
+        ("不要停止发短信", "zh"),
+        ("荷物は送らないでください", "ja"),
+        ("문자 그만 보내지 마세요", "ko"),
+    ],
+)
+def test_ct03_what_only_looks_like_a_plain_request_opts_nobody_out(text: str, language: str) -> None:
+    assert classify(text, language).intent is not Intent.OPT_OUT
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
         ("请不要再给我发短信了", "zh"),
         ("もう送らないでください", "ja"),
         ("더 이상 문자 보내지 마세요", "ko"),
