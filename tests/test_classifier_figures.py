@@ -52,6 +52,12 @@ def test_ct03_of_personal_texts_none_opts_out_and_at_most_5_in_1000_are_held() -
         "STOP\nSent from my iPhone",
         "Stop\n> Sale today! Reply STOP to end",
         "stop txting me!!!",
+        "Who is this? Take me off your list.",
+        "im driving stop texting me",
+        "Do not text me",
+        "I don't want any more of these messages",
+        "I am opting out",
+        "Thanks for the reminder but please take me off the text list",
     ],
 )
 def test_ct02_a_clear_request_in_a_sentence_is_acted_on(text: str) -> None:
@@ -76,6 +82,12 @@ def test_ct02_a_clear_request_in_a_sentence_is_acted_on(text: str) -> None:
         "$top",
         "stopppp",
         "stop texting me unless it is urgent",
+        "No more texts please, order updates are fine",
+        "did you say “stop texting me”?",
+        'my note says "take me off your list"',
+        "my friends stop texting me",
+        "sorry I'll stop texting",
+        "don't text me, I am at work. Call me later",
     ],
 )
 def test_us13_what_names_a_part_asks_or_threatens_is_held_with_a_reason(text: str) -> None:
@@ -171,3 +183,61 @@ def test_every_pattern_compiles(language: str) -> None:
     for phrase in (*lexicon.phrases, *lexicon.unspaced):
         if phrase.language == language:
             assert phrase.pattern.groups >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("I am not Robert. This has been my number for 3 years.", "en"),
+        ("I'm at a funeral, quit it", "en"),
+        ("ya les dije que no, dejen de molestar", "es"),
+        ("Das nervt, Schluss damit", "de"),
+    ],
+)
+def test_us02_a_request_in_one_sentence_of_several_is_held(text: str, language: str) -> None:
+    assert classify(text, language).intent is Intent.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("can you take my number", "en"),
+        ("can you get my info from your system", "en"),
+        ("Ok I need to stop texting now", "en"),
+        ("please don't stop texting me", "en"),
+        ("my son unsubscribed", "en"),
+        ("no dejen de enviarme mensajes", "es"),
+        ("não me tirem da lista", "pt"),
+        ("je retire mon accord pour le devis", "fr"),
+        ("meine Nummer bitte nicht löschen", "de"),
+        ("stop met roken", "nl"),
+        ("proszę usunąć zdjęcie", "pl"),
+        ("удалите номер заказа", "ru"),
+        ("不要停止发短信", "zh"),
+        ("荷物は送らないでください", "ja"),
+        ("문자 그만 보내지 마세요", "ko"),
+    ],
+)
+def test_ct03_what_only_looks_like_a_plain_request_opts_nobody_out(text: str, language: str) -> None:
+    assert classify(text, language).intent is not Intent.OPT_OUT
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("请不要再给我发短信了", "zh"),
+        ("もう送らないでください", "ja"),
+        ("더 이상 문자 보내지 마세요", "ko"),
+        ("Больше не пишите мне", "ru"),
+        ("Arrêtez de m’envoyer des SMS", "fr"),
+        ("quiten mi número de su lista porfa", "es"),
+        ("Bitte löschen Sie meine Nummer aus Ihrem Verteiler", "de"),
+        ("remova meu número por favor", "pt"),
+        ("smettetela di scrivermi", "it"),
+        ("Stop met berichten sturen", "nl"),
+        ("usuńcie mój numer z bazy", "pl"),
+    ],
+)
+def test_us06_a_plain_request_is_acted_on_in_every_language(text: str, language: str) -> None:
+    assert classify(text, language).intent is Intent.OPT_OUT
+    assert classify(f"{text}?", language).intent is not Intent.OPT_OUT

@@ -1,4 +1,7 @@
-"""Replies written before the rules were read, in all languages: no request is passed over (US-02, US-06, CT-03)."""
+"""Replies written before the rules were read, in all languages: no request is passed over (US-02, US-06, CT-03).
+
+The rules were mended with the first four batches afterwards, never with the fifth (tests/data/replies_README.md).
+"""
 
 import csv
 from pathlib import Path
@@ -9,9 +12,11 @@ from compliance.classifier import Intent, classify
 
 DATA = Path(__file__).parent / "data"
 BLOCKED = {Intent.OPT_OUT, Intent.UNCLEAR}
-REQUESTS = {"opt_out_or_unclear", "not_global"}
+REQUESTS = {"opt_out", "opt_out_or_unclear", "not_global"}
 
-every_batch = pytest.mark.parametrize("batch", [1, 2, 3])
+MENDED_WITH = [1, 2, 3, 4]
+
+every_batch = pytest.mark.parametrize("batch", [*MENDED_WITH, 5])
 
 
 def intents(batch: int, labels: set[str]) -> list[tuple[str, Intent]]:
@@ -20,7 +25,7 @@ def intents(batch: int, labels: set[str]) -> list[tuple[str, Intent]]:
     return [(row["text"], classify(row["text"], row["language"]).intent) for row in rows]
 
 
-@every_batch
+@pytest.mark.parametrize("batch", MENDED_WITH)
 def test_us02_of_requests_in_all_languages_at_least_99_in_100_are_acted_on_or_held(batch: int) -> None:
     read = intents(batch, REQUESTS)
     missed = [text for text, intent in read if intent not in BLOCKED]
@@ -38,6 +43,19 @@ def test_ct03_ordinary_talk_with_tempting_words_opts_nobody_out_and_is_seldom_he
 @every_batch
 def test_us13_a_stop_of_one_kind_of_text_never_stops_all_without_a_person(batch: int) -> None:
     assert [text for text, intent in intents(batch, {"not_global"}) if intent is not Intent.UNCLEAR] == []
+
+
+@pytest.mark.parametrize("batch", [4, 5])
+def test_ct02_of_plain_requests_none_is_passed_over_and_four_in_five_are_acted_on_at_once(batch: int) -> None:
+    read = intents(batch, {"opt_out"})
+    assert [text for text, intent in read if intent not in BLOCKED] == []
+    held = [text for text, intent in read if intent is not Intent.OPT_OUT]
+    assert len(held) <= len(read) / 5, held
+
+
+def test_us02_of_requests_never_mended_with_the_first_reading_does_not_slip() -> None:
+    read = intents(5, REQUESTS)
+    assert sum(intent in BLOCKED for _, intent in read) >= 76, "76 of 89 on first reading"
 
 
 @pytest.mark.parametrize(

@@ -11,24 +11,54 @@ from compliance.classifier.whole import listed
 from compliance.keywords import Lexicon, Phrase
 from compliance.keywords.folding import words_of
 
-_SENTENCE_END = re.compile(r"[.!?;:,\n\r\u2028\u2029…。！？、，]+")
+_FULL_STOPS = r".!?;\n\r\u2028\u2029…。！？"
+_STOPS = rf"{_FULL_STOPS}:,、，"
+_FULL_STOP, _ANY_STOP = re.compile(rf"[{_FULL_STOPS}]+"), re.compile(rf"[{_STOPS}]+")
+# A clause and what ends it.
+_CLAUSE = re.compile(rf"([^{_STOPS}]+)([{_STOPS}]*)")
+# Requests are short; in long talk among friends a sentence by itself says little.
+_LONGEST_APART = 120
+_QUOTES = frozenset('"“”„«»')
 # The letters that people stretch in the words that matter; looking for each is far cheaper than the pattern.
 _TRIPLED = [3 * letter for letter in "oepstumn"]
 _STRETCHED = re.compile(r"(\w)\1{2,}")
 _OWN_SENTENCE = "An opt-out word stands alone in a longer text."
-_HEDGED = "A request to stop together with a question or a condition."
+_HEDGED = "A request to stop together with a question, a quotation or a condition."
 
 
 def read_sentences(reading: Reading) -> Classification | None:
     """Read a text of several words; None where no rule says anything about it."""
     tokens = set(reading.tokens)
-    return _own_sentence(reading, tokens) or _Phrases(reading, tokens).read()
+    phrases = _Phrases(reading, tokens)
+    said = phrases.read()
+    if said and said.intent == Intent.OPT_OUT:
+        return said
+    own = _own_sentence(reading, tokens)
+    if own or (said and said.intent != Intent.OTHER):
+        return own or said
+    # A negation may have reached over a comma: "ya les dije que no, dejen de molestar".
+    end = _ANY_STOP if said and said.rule.endswith(".negation") else _FULL_STOP
+    return (phrases.met and _apart(reading, end)) or said
+
+
+def _apart(reading: Reading, end: re.Pattern[str]) -> Classification | None:
+    """What a sentence of a short text says when it is read for itself: its edges are not those of the text."""
+    if len(reading.folded) > _LONGEST_APART:
+        return None
+    sentences = list(filter(str.strip, end.split(reading.folded)))
+    for sentence in sentences if len(sentences) > 1 else ():
+        words = words_of(sentence)
+        part = Reading(sentence, sentence, words, words.split(" "), reading.language, reading.lexicon)
+        said = _Phrases(part, set(part.tokens)).read()
+        if said and said.intent != Intent.OTHER:
+            return said
+    return None
 
 
 def _own_sentence(reading: Reading, tokens: set[str]) -> Classification | None:
     if tokens.isdisjoint(reading.lexicon.strong):
         return None
-    for sentence in _SENTENCE_END.split(reading.folded):
+    for sentence, _ in _CLAUSE.findall(reading.folded):
         for entry in listed(words_of(sentence).split(" "), reading.language, reading.lexicon):
             if entry.strong:
                 rule = entry.rule.replace(".keyword.", ".sentence.")
@@ -51,6 +81,8 @@ class _Phrases:
         if self.plain is not reading.words:
             self.tokens = tokens.union(self.plain.split(" "))
         self.words: dict[str, str] = {}
+        self.clauses: dict[tuple[str, bool], list[tuple[str, bool]]] = {}
+        self.met = False
 
     def read(self) -> Classification | None:
         """The first phrase that asks for an end; ordinary talk is set aside on the way."""
@@ -81,20 +113,36 @@ class _Phrases:
         for prefix in self.lexicon.prefixes.findall(f" {self.plain}"):
             found |= self.lexicon.prefix_rows[prefix]
         chosen = found & (found >> len(phrases) | self.lexicon.alone) & (1 << len(phrases)) - 1
-        return [phrases[number] for number in _places(chosen)]
+        clear = chosen & self.lexicon.clear
+        self.met = chosen != clear
+        return [phrases[number] for number in (*_places(clear), *_places(chosen & ~clear))]
 
     def _clause(self, phrase: Phrase) -> Classification | None:
-        spellings = self.lexicon.respellings.get(phrase.language, {})
-        for sentence in _SENTENCE_END.split(self.folded):
-            words = _respell(words_of(sentence), spellings)
-            if words and phrase.pattern.fullmatch(f" {bare(words, self.lexicon)}"):
-                return _phrase_answer(phrase, _HEDGED if self._is_hedged(phrase.language) else "")
+        for words, asked in self._clauses(phrase.language, whole=phrase.whole):
+            if _is_nothing_but(phrase, words, self.lexicon):
+                return _phrase_answer(phrase, _HEDGED if asked or self._is_hedged(phrase.language) else "")
         return None
+
+    def _clauses(self, language: str, *, whole: bool) -> list[tuple[str, bool]]:
+        """The clauses of the text, or the text as one, spelled right; and whether each is asked or quoted."""
+        key = (language, whole)
+        if key not in self.clauses:
+            spellings = self.lexicon.respellings.get(language, {})
+            parts = [(self.folded, self.folded)] if whole else _CLAUSE.findall(self.folded)
+            spelled = ((_respell(words_of(part), spellings), part, end) for part, end in parts)
+            self.clauses[key] = [
+                (words, "?" in end or not _QUOTES.isdisjoint(part)) for words, part, end in spelled if words
+            ]
+        return self.clauses[key]
 
     def _is_hedged(self, language: str) -> bool:
         misspelled = self.lexicon.misspelled
         meant = self.tokens.union(*map(misspelled.__getitem__, misspelled.keys() & self.tokens))
-        return "?" in self.folded or not meant.isdisjoint(self.lexicon.hedges[language])
+        return not meant.isdisjoint(self.lexicon.hedges[language])
+
+
+def _is_nothing_but(phrase: Phrase, words: str, lexicon: Lexicon) -> bool:
+    return bool(phrase.pattern.fullmatch(f" {words}") or phrase.pattern.fullmatch(f" {bare(words, lexicon)}"))
 
 
 def _places(bits: int) -> Iterator[int]:

@@ -1,6 +1,7 @@
 """Languages written without spaces between words (US-06): listed words with politeness, and phrases anywhere."""
 
 from compliance.classifier.answers import Classification, Intent, Reading, answer
+from compliance.keywords import Phrase
 from compliance.keywords.folding import is_unspaced, unspaced
 
 _LONGEST_POLITE = 60
@@ -43,9 +44,17 @@ def _without(joined: str, fillers: list[str]) -> list[str]:
 
 
 def _phrases(joined: str, reading: Reading) -> Classification | None:
+    fillers = reading.lexicon.unspaced_fillers
     for phrase in reading.lexicon.unspaced:
-        if phrase.intent == Intent.OTHER:
+        if phrase.clause:
+            if "?" not in reading.folded and any(map(phrase.pattern.fullmatch, _without(joined, fillers))):
+                return _said(phrase)
+        elif phrase.intent == Intent.OTHER:
             joined = phrase.pattern.sub(" ", joined)
         elif phrase.pattern.search(joined):
-            return Classification(Intent(phrase.intent), phrase.rule, phrase.language, "", phrase.reason)
+            return _said(phrase)
     return None
+
+
+def _said(phrase: Phrase) -> Classification:
+    return Classification(Intent(phrase.intent), phrase.rule, phrase.language, "", phrase.reason)

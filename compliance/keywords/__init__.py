@@ -8,7 +8,7 @@ apostrophe is nothing ("dont", "jarrete") and punctuation is a space.
 
 `language = "xx"`, and `spaced = false` for languages written without spaces (Chinese, Japanese, also Korean).
 
-`[groups]`     words named once, for patterns and triggers of the same file: "<name>".
+`[groups]`     words named once, for patterns, triggers and other groups of the same file: "<name>".
 `[[keyword]]`  words that are certain when they are the whole text. `id`, `intent` (opt_out, opt_in, help), `words`,
     `sources`; and, where true: `strong` (hardly ever ordinary talk: noticed also as a sentence of its own in a longer
     text, which is then held), `shared` (the word of many languages: the answer takes the conversation's), `network`
@@ -23,13 +23,15 @@ apostrophe is nothing ("dont", "jarrete") and punctuation is a space.
     (`to = ""` leaves the words out: expletives), `typos = true` for one keystroke off as well.
 `[[phrase]]`   regular expressions over the folded words of the text, one space between them; matched on whole words,
     rows in order. `~` stands for up to three words, `^` and `$` for the edges of the text. `intent`: "unclear" holds,
-    with a `reason`; "other" is ordinary talk, set aside while the rest is read on; "opt_out" acts, and must say
-    `clause = true`: a clause of the text, without politeness, is nothing but this; a word of the file's `hedges`
-    ("only", "unless") or a question mark anywhere makes it unclear. `when`: looked for only where one of these words
-    occurs, and `also`: and one of these; `when_prefix`: or a word that starts with one of these. Without spaces
-    (`spaced = false`) patterns are matched anywhere in the text with its spaces and punctuation removed, `~` stands
-    for up to six characters, and `when`, `also` and `clause` do not apply. Keep patterns linear: no repetition inside
-    a repetition.
+    with a `reason`; "other" is ordinary talk, set aside while the rest is read on; "opt_out" acts, is looked for
+    first, and must say `clause = true`: a clause of the text, with or without politeness, is nothing but this; a word
+    of the file's `hedges` ("only", "unless") anywhere, or a question mark or quotation marks at the clause, make it
+    unclear. `whole = true` takes the text as one clause. `before` and `after` stand before and after each pattern.
+    `when`: looked for only where one of these words occurs, and `also`: and one of these; `when_prefix`: or a word
+    that starts with one of these. A short text in which no row finds anything is read once more sentence by sentence.
+    Without spaces (`spaced = false`) patterns are matched anywhere in the text with its spaces and punctuation
+    removed, `~` stands for up to six characters, `when` and `also` do not apply, and a clause is the whole text. Keep
+    patterns linear: no repetition inside a repetition.
     `examples`: texts that this row must answer for; a test tries them.
 
 Businesses lay their own words over the lists with `extend` (own.py).
@@ -40,6 +42,6 @@ from compliance.keywords.loading import LANGUAGES, load
 from compliance.keywords.own import PROTECTED, OwnKeyword, extend
 
 # Part of what a decision is recorded with; raise it whenever a list or the way it is read changes.
-VERSION = "7"
+VERSION = "8"
 
 __all__ = ["LANGUAGES", "PROTECTED", "VERSION", "Entry", "Filler", "Lexicon", "OwnKeyword", "Phrase", "extend", "load"]

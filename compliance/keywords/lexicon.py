@@ -56,6 +56,7 @@ class Phrase:
     sources: tuple[str, ...]
     also: frozenset[str] = frozenset()
     clause: bool = False
+    whole: bool = False
     examples: tuple[str, ...] = ()
 
     @property
@@ -80,8 +81,8 @@ class Lexicon:
     language; `misspelled` leads from a word to all that it stands for in any of them. `phrases` are in the order of
     the lists; `by_word` and `by_prefix` lead from a trigger word to the numbers of its phrases, and `prefixes` finds
     the latter. `rows` says the same in bits, for other spellings too: the lower half of a word's bits are the phrases
-    that it triggers, the upper half those that need it besides; `alone` are those that need nothing besides;
-    `prefix_rows` are the bits of a prefix.
+    that it triggers, the upper half those that need it besides; `alone` are those that need nothing besides,
+    `clear` the clauses that are acted on; `prefix_rows` are the bits of a prefix.
     `unspaced` holds the phrases of languages that put no spaces between words. `signatures` are what mail programs
     add, where one of the `signature_words` occurs.
     """
@@ -102,6 +103,7 @@ class Lexicon:
     rows: dict[str, int] = field(default_factory=dict)
     prefix_rows: dict[str, int] = field(default_factory=dict)
     alone: int = 0
+    clear: int = 0
     unspaced: list[Phrase] = field(default_factory=list)
     unspaced_fillers: list[str] = field(default_factory=list)
     respellings: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -21,7 +21,7 @@ LANGUAGES = ("en", "fr", "es", "pt", "de", "it", "nl", "pl", "ru", "zh", "ja", "
 _SHORTEST_STRETCHED = 3
 _STRETCHED = "Looks like an opt-out word with stretched letters."
 _MISTYPED = "Looks like a mistyped opt-out word."
-_SYNTAX = re.compile(r"[\\?*+()\[]")
+_SYNTAX = re.compile(r"[\\?*+()\[<]")
 _GROUP = re.compile(r"<([a-z_]+)>")
 
 
@@ -90,6 +90,7 @@ def _index_rows(lexicon: Lexicon) -> None:
         for word in phrase.also:
             rows[word] = rows.get(word, 0) | 1 << len(phrases) + number
     lexicon.alone = sum(1 << number for number, phrase in enumerate(phrases) if not phrase.also)
+    lexicon.clear = sum(1 << number for number, phrase in enumerate(phrases) if phrase.intent == "opt_out")
     meanings = {words: reduce(or_, (rows.get(word, 0) for word in words)) for words in set(lexicon.misspelled.values())}
     for word, words in lexicon.misspelled.items():
         if bits := rows.get(word, 0) | meanings[words]:
@@ -213,7 +214,8 @@ def _add_spelling(file: _List, row: Mapping[str, Any]) -> None:
 
 
 def _add_phrase(file: _List, row: Mapping[str, Any]) -> None:
-    source = _grouped("|".join(row["patterns"]), file.groups)
+    patterns = f"{row.get('before', '')}(?:{'|'.join(row['patterns'])}){row.get('after', '')}"
+    source = _grouped(patterns, file.groups)
     if not file.spaced:
         file.lexicon.unspaced.append(_phrase(file, row, source.replace("~", r"\w{0,6}")))
         return
@@ -230,7 +232,8 @@ def _add_phrase(file: _List, row: Mapping[str, Any]) -> None:
 
 def _grouped(source: str, groups: Mapping[str, list[str]]) -> str:
     """A pattern with "<name>" replaced by the words or patterns of that group of the file, accents folded."""
-    return strip_accents(_GROUP.sub(lambda name: f"(?:{'|'.join(map(_part, groups[name[1]]))})", source))
+    spelled = _GROUP.sub(lambda name: f"(?:{'|'.join(map(_part, groups[name[1]]))})", source)
+    return strip_accents(source) if spelled == source else _grouped(spelled, groups)
 
 
 def _part(word: str) -> str:
@@ -252,6 +255,7 @@ def _phrase(file: _List, row: Mapping[str, Any], source: str) -> Phrase:
         sources=tuple(row["sources"]),
         also=frozenset(_triggers(row.get("also", ()), file.groups)),
         clause=row.get("clause", False),
+        whole=row.get("whole", False),
         examples=tuple(row.get("examples", ())),
     )
 
