@@ -33,8 +33,9 @@ __all__ = [
 HEADERS: dict[str, tuple[str, ...]] = {
     name: tuple(aliases.split())
     for name, aliases in {
-        "recipient": "recipient phone_number phonenumber phone mobile_number mobile_phone mobile cell_phone cell msisdn"
-        " number to to_number destination contact contact_number telephone tel address",
+        # Whoever has a telephone and a mobile is texted on the second.
+        "recipient": "recipient mobile_number mobile_phone mobile cell_phone cell msisdn phone_number phonenumber phone"
+        " number to_number destination contact contact_number telephone tel address",
         "status": "status state opt_status optstatus",
         "subscribed": "subscribed opted_in opt_in consent",
         "opted_out": "opted_out opt_out optout is_opted_out unsubscribed do_not_text",
