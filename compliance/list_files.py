@@ -65,7 +65,7 @@ ESCAPED = "'"
 RUNS_IN_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BROKEN = "broken row"
 LONGEST_TEXT = 10_000
-DECIMAL = re.compile(r"([0-9]{7,15})\.0+")
+DECIMAL = re.compile(r"(\+?[0-9]{7,15})\.0+")
 SCIENTIFIC = re.compile(r"([0-9])[.,]([0-9]+)[eE]\+?([0-9]{1,2})")
 
 MONTH_FIRST, DAY_FIRST = "month_first", "day_first"
