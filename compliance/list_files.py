@@ -24,6 +24,7 @@ __all__ = [
     "escape",
     "read_line",
     "read_rows",
+    "says_no",
     "unescape",
     "whole_number",
 ]
@@ -58,6 +59,7 @@ SAYS_OUT = frozenset(("", "no", "false", "0")) | frozenset(
     ("active", "blocked", "optedout", "optout", "out", "stop", "stopped", "unsubscribe", "unsubscribed")
 )
 SAYS_NO = frozenset(["no", "n", "false", "0", "out", "unsubscribed", "optedout", "optout"])
+SAYS_NOT_OUT = frozenset(["", "no", "n", "false", "0"])
 SAYS_YES = frozenset(["yes", "y", "true", "t", "1", "x", "out", "stop", "unsubscribed", "optedout", "optout"])
 WHO = {"": "recipient", "recipient": "recipient", "business": "business", "true": "recipient", "false": "business"}
 ESCAPED = "'"
@@ -229,6 +231,16 @@ def _says_out(cells: dict[str, str], reading: Reading) -> bool:
     if "opted_out" in cells and plain_word(cells["opted_out"]) not in SAYS_YES:
         return False
     return "status" not in cells or plain_word(cells["status"]) in reading.says_out
+
+
+def says_no(cells: dict[str, str]) -> bool:
+    """Whether a line of people who agreed says of one that they did not, or no longer do."""
+    said = {name: plain_word(cells.get(name, "")) for name in ("subscribed", "opted_out", "status")}
+    return (
+        said["subscribed"] in SAYS_NO
+        or said["opted_out"] not in SAYS_NOT_OUT
+        or said["status"] in SAYS_NO | SAYS_OUT - {"", "active"}
+    )
 
 
 def read_sender(cells: dict[str, str], country: str) -> str:
