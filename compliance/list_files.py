@@ -22,11 +22,12 @@ __all__ = [
     "Reading",
     "UnreadableFile",
     "escape",
+    "is_number",
     "read_line",
+    "read_number",
     "read_rows",
     "says_no",
     "unescape",
-    "whole_number",
 ]
 
 # What other systems call the same thing, in lower case with every run of other characters as one "_". The first that a
@@ -169,7 +170,7 @@ def read_line(cells: dict[str, str], reading: Reading) -> ListedOptOut:
         raise BadLine("would_opt_in", "It does not say opted out; an import never opts anyone back in.")
     get = cells.get
     try:
-        number = parse_number(whole_number(unescape(get("recipient", ""))), reading.country)
+        number = read_number(get("recipient", ""), reading.country)
         sender = read_sender(cells, reading.country) if "sender" in cells or "scope" in cells else ""
     except InvalidNumber as error:
         raise BadLine("invalid", str(error)) from None
@@ -196,6 +197,19 @@ def unescape(text: str) -> str:
 
 def _begins_as_formula(text: str) -> bool:
     return text.lstrip(ESCAPED).startswith(RUNS_IN_A_SPREADSHEET)
+
+
+def read_number(cell: str, country: str) -> str:
+    """E.164 of the number in a cell, however a table has kept it. Raises InvalidNumber."""
+    return parse_number(whole_number(unescape(cell)), country)
+
+
+def is_number(cell: str, country: str) -> bool:
+    """Whether a cell holds a number and nothing else: 1-800-FLOWERS may as well be a name."""
+    try:
+        return bool(read_number(cell, country)) and not any(map(str.isalpha, whole_number(cell)))
+    except InvalidNumber:
+        return False
 
 
 def whole_number(cell: str) -> str:

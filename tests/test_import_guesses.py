@@ -38,6 +38,7 @@ PHONE = f"{PERSON},", f"{OTHER_PERSON},"
         ("Phone,From", ("Facebook", "Google"), ("recipient", "")),
         ("Phone,From", ("+12025550999", "+12025550998"), ("recipient", "")),
         ("Phone,From", (OWN_NUMBER, ""), ("recipient", "sender")),
+        ("Phone,From", ("72345", "72345"), ("recipient", "sender")),
         ("Phone,Sender", ("+12025550999",) * 2, ("recipient", "sender")),
         ("Phone,Source", ("Facebook", "Google"), ("recipient", "")),
         ("Phone,Mobile", ("+12025550187", "+12025550188"), ("", "recipient")),

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.db import transaction
 
 from accounts.models import OptOutScope, SenderNumber, Tenant
-from accounts.phone import InvalidNumber, parse_number
+from accounts.phone import InvalidNumber
 from compliance import opt_outs
 from compliance.actors import Actor
 from compliance.consents.recording import closing_blocks, record_consent
@@ -20,12 +20,12 @@ from compliance.evidence import Proof
 from compliance.list_files import (
     BadLine,
     Reading,
+    read_number,
     read_rows,
     read_sender,
     read_time,
     says_no,
     unescape,
-    whole_number,
 )
 from compliance.models import Consent, ConsentWay
 
@@ -93,7 +93,7 @@ def _read_line(at: int, cells: dict[str, str], tenant: Tenant, senders: set[str]
     if says_no(cells):
         raise BadLine("invalid", "It says that this person did not agree.")
     number, sender = (
-        parse_number(whole_number(unescape(cells.get("recipient", ""))), tenant.country),
+        read_number(cells.get("recipient", ""), tenant.country),
         read_sender(cells, tenant.country),
     )
     if number in senders or (sender and sender not in senders):

@@ -9,7 +9,6 @@ from typing import IO, Any
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
-from accounts.phone import InvalidNumber, parse_number
 from compliance.file_formats import (
     XLSX,
     RawRow,
@@ -20,7 +19,7 @@ from compliance.file_formats import (
     format_of,
     is_filled,
 )
-from compliance.list_files import HEADERS, plain_header, whole_number
+from compliance.list_files import HEADERS, is_number, plain_header
 from compliance.transfer import files
 from compliance.transfer.exporting.writing import ROWS_A_SHEET, for_excel
 
@@ -59,7 +58,7 @@ def guess_columns(lines: list[list[str]], country: str) -> Guess:
     numbers = _shares_of_numbers(lines, country)
     named = [_rank(lines[0][column]) if column < len(lines[0]) else 0 for column in range(width)]
     column = max(range(width), key=lambda one: (numbers[one] > MOST, named[one], numbers[one]))
-    return Guess(column, not _is_number(lines[0][column] if column < len(lines[0]) else "", country))
+    return Guess(column, not is_number(lines[0][column] if column < len(lines[0]) else "", country))
 
 
 def columns_of_numbers(lines: list[list[str]], country: str) -> list[int]:
@@ -81,15 +80,7 @@ def _shares_of_numbers(lines: list[list[str]], country: str) -> list[float]:
 
 def _share_of_numbers(lines: list[list[str]], column: int, country: str) -> float:
     cells = [line[column] for line in lines if column < len(line)]
-    return sum(_is_number(cell, country) for cell in cells) / len(lines)
-
-
-def _is_number(text: str, country: str) -> bool:
-    try:
-        parse_number(whole_number(text), country)
-    except InvalidNumber:
-        return False
-    return not any(character.isalpha() for character in text)
+    return sum(is_number(cell, country) for cell in cells) / len(lines)
 
 
 class CsvTable:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from accounts.models import SenderNumber, Tenant
-from accounts.phone import InvalidNumber, parse_number
+from accounts.phone import InvalidNumber
 from compliance.file_formats import Row, looks_like_number
 from compliance.list_files import (
     DAY_FIRST,
@@ -19,11 +19,11 @@ from compliance.list_files import (
     SAYS_NO,
     SAYS_OUT,
     SAYS_YES,
+    is_number,
     parse_moment,
     plain_header,
     plain_word,
-    unescape,
-    whole_number,
+    read_number,
 )
 from compliance.transfer.importing.options import ALL_NUMBERS, AS_WRITTEN, MEANINGS, Options, Source, recognise
 
@@ -64,21 +64,21 @@ class FirstRows:
             return lambda cell: plain_word(cell) in KNOWN_WORDS
         tests: dict[str, Callable[[str], bool]] = {
             "recipient": self.is_number,
-            "sender": lambda cell: self._read_number(cell) in self.own_numbers,
+            "sender": self._is_own,
             "opted_out_at": _is_moment_of_a_text,
             "language": lambda cell: LANGUAGE_CODE.fullmatch(cell) is not None,
         }
         return tests.get(name, lambda _: True)
 
     def is_number(self, cell: str) -> bool:
-        """Whether a cell is a number of somebody."""
-        return bool(self._read_number(cell)) and not any(map(str.isalpha, cell))
+        """Whether a cell holds somebody's number."""
+        return is_number(cell, self.country)
 
-    def _read_number(self, cell: str) -> str:
+    def _is_own(self, cell: str) -> bool:
         try:
-            return parse_number(whole_number(unescape(cell)), self.country)
+            return read_number(cell, self.country) in self.own_numbers
         except InvalidNumber:
-            return ""
+            return cell in self.own_numbers  # a short code
 
 
 def guess(rows: Sequence[Row], tenant: Tenant) -> Options:
