@@ -8,13 +8,15 @@ from enum import StrEnum
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneMetadata
+from phonenumbers import PhoneMetadata, PhoneNumber
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+BARE = re.compile(r"[1-9][0-9]{10,14}")  # long enough to have a country code
 SHORT_CODE = re.compile(r"[0-9]{3,8}")
 ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 TOLL_FREE_PREFIXES = ("+1800", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888")
 LONGEST_PARTY = 32
+MOBILES = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
 
 
 class NumberKind(StrEnum):
@@ -79,7 +81,28 @@ def parse_number(raw: str, region: str) -> str:
         raise InvalidNumber(f"{told}; write it like +12025550123.") from None
     if parsed.extension or not phonenumbers.is_possible_number(parsed):
         raise InvalidNumber(f"“{text[:40]}” is not a possible phone number; write it like +12025550123.")
+    if BARE.fullmatch(text):
+        parsed = _with_its_country_code(text, parsed)
     return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _with_its_country_code(digits: str, national: PhoneNumber) -> PhoneNumber:
+    """491701234567, as spreadsheets and gateways write it, is a mobile of Germany rather than a landline in its 0491.
+
+    Where numbers have any length, the national reading would be somebody else's number.
+    """
+    if f"{national.country_code}{national.national_number}" == digits:
+        return national
+    with suppress(phonenumbers.NumberParseException):
+        return max(national, phonenumbers.parse(f"+{digits}"), key=_how_likely_texted)
+    return national
+
+
+def _how_likely_texted(number: PhoneNumber) -> int:
+    """2 for a mobile, 1 for another number in service."""
+    if not phonenumbers.is_valid_number(number):
+        return 0
+    return 2 if phonenumbers.number_type(number) in MOBILES else 1
 
 
 def parse_company_number(raw: str, region: str) -> str:

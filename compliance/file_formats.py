@@ -229,7 +229,8 @@ def _filled_sheets(file: IO[bytes]) -> list[tuple[Any, int]]:
             raise UnreadableFile(
                 f"The sheet “{sheet.title[:40]}” has other columns than the first one: save each as a file of its own."
             )
-        found.append((sheet, number if texts == header else 0))
+        is_header = texts == header and not _has_number(texts)
+        found.append((sheet, number if is_header else 0))
         header = header or texts
     return found
 

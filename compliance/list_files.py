@@ -22,10 +22,12 @@ __all__ = [
     "Reading",
     "UnreadableFile",
     "escape",
+    "is_number",
     "read_line",
+    "read_number",
     "read_rows",
+    "says_no",
     "unescape",
-    "whole_number",
 ]
 
 # What other systems call the same thing, in lower case with every run of other characters as one "_". The first that a
@@ -33,8 +35,9 @@ __all__ = [
 HEADERS: dict[str, tuple[str, ...]] = {
     name: tuple(aliases.split())
     for name, aliases in {
-        "recipient": "recipient phone_number phonenumber phone mobile_number mobile_phone mobile cell_phone cell msisdn"
-        " number to to_number destination contact contact_number telephone tel address",
+        # Whoever has a telephone and a mobile is texted on the second.
+        "recipient": "recipient mobile_number mobile_phone mobile cell_phone cell msisdn phone_number phonenumber phone"
+        " number to_number destination contact contact_number telephone tel address",
         "status": "status state opt_status optstatus",
         "subscribed": "subscribed opted_in opt_in consent",
         "opted_out": "opted_out opt_out optout is_opted_out unsubscribed do_not_text",
@@ -57,6 +60,7 @@ SAYS_OUT = frozenset(("", "no", "false", "0")) | frozenset(
     ("active", "blocked", "optedout", "optout", "out", "stop", "stopped", "unsubscribe", "unsubscribed")
 )
 SAYS_NO = frozenset(["no", "n", "false", "0", "out", "unsubscribed", "optedout", "optout"])
+SAYS_NOT_OUT = frozenset(["", "no", "n", "false", "0"])
 SAYS_YES = frozenset(["yes", "y", "true", "t", "1", "x", "out", "stop", "unsubscribed", "optedout", "optout"])
 WHO = {"": "recipient", "recipient": "recipient", "business": "business", "true": "recipient", "false": "business"}
 ESCAPED = "'"
@@ -64,7 +68,7 @@ ESCAPED = "'"
 RUNS_IN_A_SPREADSHEET = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 BROKEN = "broken row"
 LONGEST_TEXT = 10_000
-DECIMAL = re.compile(r"([0-9]{7,15})\.0+")
+DECIMAL = re.compile(r"(\+?[0-9]{7,15})\.0+")
 SCIENTIFIC = re.compile(r"([0-9])[.,]([0-9]+)[eE]\+?([0-9]{1,2})")
 
 MONTH_FIRST, DAY_FIRST = "month_first", "day_first"
@@ -166,7 +170,7 @@ def read_line(cells: dict[str, str], reading: Reading) -> ListedOptOut:
         raise BadLine("would_opt_in", "It does not say opted out; an import never opts anyone back in.")
     get = cells.get
     try:
-        number = parse_number(whole_number(unescape(get("recipient", ""))), reading.country)
+        number = read_number(get("recipient", ""), reading.country)
         sender = read_sender(cells, reading.country) if "sender" in cells or "scope" in cells else ""
     except InvalidNumber as error:
         raise BadLine("invalid", str(error)) from None
@@ -193,6 +197,19 @@ def unescape(text: str) -> str:
 
 def _begins_as_formula(text: str) -> bool:
     return text.lstrip(ESCAPED).startswith(RUNS_IN_A_SPREADSHEET)
+
+
+def read_number(cell: str, country: str) -> str:
+    """E.164 of the number in a cell, however a table has kept it. Raises InvalidNumber."""
+    return parse_number(whole_number(unescape(cell)), country)
+
+
+def is_number(cell: str, country: str) -> bool:
+    """Whether a cell holds a number and nothing else: 1-800-FLOWERS may as well be a name."""
+    try:
+        return bool(read_number(cell, country)) and not any(map(str.isalpha, whole_number(cell)))
+    except InvalidNumber:
+        return False
 
 
 def whole_number(cell: str) -> str:
@@ -228,6 +245,16 @@ def _says_out(cells: dict[str, str], reading: Reading) -> bool:
     if "opted_out" in cells and plain_word(cells["opted_out"]) not in SAYS_YES:
         return False
     return "status" not in cells or plain_word(cells["status"]) in reading.says_out
+
+
+def says_no(cells: dict[str, str]) -> bool:
+    """Whether a line of people who agreed says of one that they did not, or no longer do."""
+    said = {name: plain_word(cells.get(name, "")) for name in ("subscribed", "opted_out", "status")}
+    return (
+        said["subscribed"] in SAYS_NO
+        or said["opted_out"] not in SAYS_NOT_OUT
+        or said["status"] in SAYS_NO | SAYS_OUT - {"", "active"}
+    )
 
 
 def read_sender(cells: dict[str, str], country: str) -> str:

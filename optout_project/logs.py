@@ -87,6 +87,7 @@ def configure(level: str, log_format: str) -> dict[str, Any]:
             "celery.worker.strategy": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "django_celery_beat": {"level": "WARNING"},
+            "fontTools": {"level": "WARNING"},  # a hundred lines for every evidence pack
             "httpx": {"level": "WARNING"},
         },
     }

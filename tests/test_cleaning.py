@@ -150,7 +150,9 @@ def test_encodings_delimiters_and_lists_without_a_header(acme: Business, content
 def test_the_column_is_guessed_by_what_it_holds_then_by_its_name(acme: Business) -> None:
     both = [["id", "home", "mobile"], ["1", "+12125550178", "+12125550179"]]
     assert guess_columns(both, "US").number_column == 2
-    by_content = [["a", "b"], ["Ada", "212 555 0178"], ["Bob", "n/a"], ["Cem", "2125550179"]]
+    phones = [["phone", "mobile"], ["+12125550178", "+12125550179"]]
+    assert guess_columns(phones, "US").number_column == 1
+    by_content = [["a", "b"], ["Ada", "1.2125550178E+10"], ["Bob", "n/a"], ["Cem", "2125550179"]]
     assert (guess_columns(by_content, "US").number_column, guess_columns(by_content, "US").has_header) == (1, True)
     assert not guess_columns([["2125550178"], ["2125550179"]], "US").has_header
 
@@ -244,6 +246,13 @@ def go_on(job: CleanedList, after: timedelta = timedelta(0)) -> CleanedList:
     return job
 
 
+def test_answers_outlive_the_hour_in_which_they_are_taken_over(acme: Business, monkeypatch: pytest.MonkeyPatch) -> None:
+    Asked(monkeypatch, dies_at=FOUR[3])
+    job = killed(acme)
+    files.delete_expired(timezone.now() + answers.HOLD_FOR + timedelta(minutes=1))
+    assert go_on(job, timedelta(minutes=50)).counts["may_be_texted"] == 4
+
+
 def test_a_killed_worker_s_answers_are_taken_over(acme: Business, monkeypatch: pytest.MonkeyPatch) -> None:
     text_in(acme, "STOP")
     text_in(acme, "STOP", from_=THIRD_PERSON)
@@ -300,6 +309,7 @@ def test_upload_choose_the_column_clean_download(acme: Business, officer: Client
     job = CleanedList.objects.get()
     page = officer.get(answer["Location"]).content.decode()
     assert "B: first" in page
+    assert "Several columns hold numbers" in page
     assert "+12125550170" in page
     officer.post(
         reverse("admin:compliance_cleanedlist_start", args=[job.pk]), {"number_column": "2", "has_header": "on"}

@@ -235,10 +235,27 @@ def test_a_list_is_recorded_once_and_texts_and_lifts_nobody(
     assert Consent.objects.count() == 2
 
 
-def test_a_line_that_says_no_is_no_consent(acme: Business, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write(tmp_path / "list.csv", "phone,date,subscribed", f"{PERSON},2026-05-01,no")
-
-    assert "1  invalid" in run(acme, path, capsys=capsys)
+@pytest.mark.parametrize(
+    ("header", "cell", "taken"),
+    [
+        ("subscribed", "no", False),
+        ("subscribed", "yes", True),
+        ("status", "Opted out", False),
+        ("status", "Blocked", False),
+        ("status", "STOP", False),
+        ("status", "Active", True),
+        ("unsubscribed", "yes", False),
+        ("opted_out", "2026-06-01", False),
+        ("opted_out", "false", True),
+        ("opted_out", "", True),
+    ],
+)
+def test_a_line_that_says_no_is_no_consent(
+    acme: Business, tmp_path: Path, capsys: pytest.CaptureFixture[str], header: str, cell: str, taken: bool
+) -> None:
+    path = write(tmp_path / "list.csv", f"phone,date,{header}", f"{PERSON},2026-05-01,{cell}")
+    assert f"1  {'recorded' if taken else 'invalid'}" in run(acme, path, capsys=capsys)
+    assert Consent.objects.exists() is taken
 
 
 def test_a_file_that_is_no_list_is_refused(acme: Business, tmp_path: Path) -> None:

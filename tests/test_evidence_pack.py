@@ -11,11 +11,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from fpdf import FPDF
+from hypothesis import given
+from hypothesis import strategies as st
 
 from accounts.models import AccessRecord
 from compliance import timeline
-from compliance.evidence_pack import lettering, make_pack, parts, printing
+from compliance.evidence_pack import make_pack, parts, printing
 from compliance.evidence_pack.gathering import gather
+from compliance.evidence_pack.lettering import Letters
 from compliance.models import Evidence, EvidencePack, Recipient
 from messaging.evidence_pack import PROVEN_AT_MOST
 from messaging.models import Difference, NumberTrouble, Reconciliation
@@ -31,6 +34,7 @@ from tests.builders import (
     send,
     text_in,
 )
+from tests.processor_time import runs_within
 
 # Where each source of the timeline stands in a pack.
 IN_PARTS = {
@@ -204,19 +208,47 @@ def test_what_is_too_much_is_left_out_and_said(
 
 
 @pytest.fixture(scope="module")
-def pdf() -> FPDF:
-    sheet = FPDF()
-    lettering.add_letters(sheet)
-    return sheet
+def letters() -> Letters:
+    return Letters(FPDF())
 
 
 @pytest.mark.parametrize("words", ["Zażółć gęślą", "ОТПИСАТЬСЯ", "停止", "受信拒否", "수신거부", "退訂", "¿Qué? ñ ß ç"])
-def test_words_of_every_language_we_read_are_printed(pdf: FPDF, words: str) -> None:
-    assert lettering.spell(pdf, words) == words
+def test_words_of_every_language_we_read_are_printed(letters: Letters, words: str) -> None:
+    assert letters.spell(words) == words
 
 
-def test_what_no_font_has_is_named_not_boxed(pdf: FPDF) -> None:
-    assert lettering.spell(pdf, "no\x00\u202e\U0001fae0") == "no[U+0000][U+202E][U+1FAE0]"
+def test_each_letter_is_printed_by_the_font_that_has_it() -> None:
+    assert [(family, run) for family, run, _ in Letters(FPDF()).runs("Why 停止!", "B")] == [
+        ("main", "Why "),
+        ("rest", "停止"),
+        ("main", "!"),
+    ]
+
+
+def test_what_no_font_has_is_named_not_boxed(letters: Letters) -> None:
+    assert letters.spell("no\x00\u202e\U0001fae0") == "no[U+0000][U+202E][U+1FAE0]"
+
+
+ROOM = 4_000.0
+WORDS = st.text(st.sampled_from("ab W\n停Ж🫠"), max_size=60)
+
+
+@given(WORDS)
+def test_breaking_lines_loses_no_letter_and_leaves_none_beyond_the_margin(letters: Letters, words: str) -> None:
+    spelled = letters.spell(words)
+    lines = list(letters.lines(spelled, ROOM, ""))
+    blank = str.maketrans("", "", " \n")
+    assert "".join(lines).translate(blank) == spelled.translate(blank)
+    for line in lines:
+        runs = list(letters.runs(line, ""))
+        assert "".join(run for _, run, _ in runs) == line
+        assert sum(width for _, _, width in letters.runs(line.rstrip(), "")) <= ROOM
+
+
+def test_a_long_text_is_not_measured_anew_for_every_letter(letters: Letters) -> None:
+    """fpdf2 takes some seconds for as much."""
+    words = letters.spell("https://example.com/" + "x" * 200_000)
+    assert runs_within(0.5, lambda: list(letters.lines(words, 60_000.0, "")))
 
 
 def test_a_repeat_leaves_the_words_that_began_the_opt_out(world: World) -> None:

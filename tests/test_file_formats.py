@@ -111,6 +111,8 @@ def test_all_sheets_with_the_same_columns_are_read_and_their_rows_counted_on() -
     assert XLSX().sheets(io.BytesIO(content)) == 3
     bare = book_of([["+12125550177"]], [["+12125550178"]])
     assert rows_of(bare, "list.xlsx") == [(1, ["+12125550177"]), (2, ["+12125550178"])]
+    same = book_of([["+12125550177"]], [["+12125550177"]])
+    assert rows_of(same, "list.xlsx") == [(1, ["+12125550177"]), (2, ["+12125550177"])], "a person is no header"
 
 
 def test_a_sheet_with_other_columns_is_refused_by_its_name() -> None:

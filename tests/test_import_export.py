@@ -154,6 +154,7 @@ def test_the_later_of_two_lines_of_one_list_counts(acme: Business, tmp_path: Pat
     ("written", "number"),
     [
         ("12125550177.0", PERSON),
+        ("+12125550177.0", PERSON),
         ("2125550177.00", PERSON),
         ("1.2125550177E+10", PERSON),
         ("1,21255501770e10", PERSON),

@@ -107,6 +107,33 @@ def test_a_person_stops_it_between_two_batches(
     assert not jobs.resume(job, timezone.now()), "the second of two people changes nothing"
 
 
+def break_at(row: int) -> Work:
+    """Work that begins anew each time, as a check does, and breaks at a row."""
+
+    def work(turn: Turn) -> None:
+        for done in range(row + 1):
+            turn.note(rows_done=done)
+        raise RuntimeError("the database is away")
+
+    return work
+
+
+def test_failures_count_anew_once_a_job_comes_further(acme: Business, does: Callable[[Work], None]) -> None:
+    job = job_of(acme)
+    for row in range(1, len(jobs.PAUSES) + 3):
+        does(break_at(row))
+        working.go_on(job.key)
+        assert (again(job).state, job.failures) == ("running", 1)
+        OptOutImport.objects.update(not_before=timezone.now())
+    for failures in range(2, len(jobs.PAUSES) + 1):
+        working.go_on(job.key)
+        assert again(job).failures == failures, "it breaks where it broke before"
+        OptOutImport.objects.update(not_before=timezone.now())
+    does(lambda turn: turn.note(rows_done=row + 1))
+    working.go_on(job.key)
+    assert (again(job).failures, job.error) == (0, "")
+
+
 def test_what_breaks_is_tried_again_after_pauses_and_then_given_up(
     acme: Business, does: Callable[[Work], None]
 ) -> None:

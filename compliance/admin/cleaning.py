@@ -21,7 +21,7 @@ from compliance.models import CleanedList
 from compliance.models.cleaning import ASKED_PURPOSES
 from compliance.purposes import Purpose
 from compliance.transfer import files
-from compliance.transfer.cleaning import read_first_lines, start_cleaning, take_list
+from compliance.transfer.cleaning import columns_of_numbers, read_first_lines, start_cleaning, take_list
 from compliance.transfer.cleaning.running import CLEAN, KEPT, places_of
 
 SHOWN_LINES = 6
@@ -176,7 +176,8 @@ class CleanedListAdmin(UploadAdmin):
             return shown
         lines = first_lines(row)
         chosen = {"number_column": row.number_column, "has_header": row.has_header}
-        return {**shown, "lines": lines[:SHOWN_LINES], "form": ColumnsForm(lines, initial=chosen)}
+        several = len(columns_of_numbers(lines, row.tenant.country)) > 1
+        return {**shown, "lines": lines[:SHOWN_LINES], "several": several, "form": ColumnsForm(lines, initial=chosen)}
 
 
 def take(form: ListForm) -> CleanedList | None:

@@ -19,6 +19,7 @@ from compliance.transfer import files
 from compliance.transfer.exporting.links import note_download
 from compliance.transfer.importing import starting
 from compliance.transfer.importing.checking import SAMPLES
+from compliance.transfer.importing.guessing import find_doubts
 from compliance.transfer.importing.options import SHOWN, Options
 from compliance.transfer.importing.outcomes import OUTCOMES
 from compliance.transfer.importing.reading import look
@@ -116,6 +117,7 @@ class ImportAdmin(UploadAdmin):
             "form": form,
             "rows": [[cell[:LONGEST_CELL] for cell in cells[:width]] for _, cells in rows[:SHOWN]],
             "source": options.recognised,
+            "doubts": find_doubts(rows, options, run.tenant),
             "title": "What do the columns mean?",
         }
         return self.show(request, "admin/compliance/optoutimport/columns.html", context)

@@ -11,22 +11,21 @@ from pathlib import Path
 from django.db import transaction
 
 from accounts.models import OptOutScope, SenderNumber, Tenant
-from accounts.phone import InvalidNumber, parse_number
+from accounts.phone import InvalidNumber
 from compliance import opt_outs
 from compliance.actors import Actor
 from compliance.consents.recording import closing_blocks, record_consent
 from compliance.consents.writing import Given
 from compliance.evidence import Proof
 from compliance.list_files import (
-    SAYS_NO,
     BadLine,
     Reading,
-    plain_word,
+    read_number,
     read_rows,
     read_sender,
     read_time,
+    says_no,
     unescape,
-    whole_number,
 )
 from compliance.models import Consent, ConsentWay
 
@@ -91,10 +90,10 @@ def _read_lines(path: Path, tenant: Tenant, now: datetime, report: ConsentReport
 
 
 def _read_line(at: int, cells: dict[str, str], tenant: Tenant, senders: set[str], file: str, now: datetime) -> Line:
-    if any(plain_word(cells.get(name, "")) in SAYS_NO for name in ("subscribed", "status") if name in cells):
+    if says_no(cells):
         raise BadLine("invalid", "It says that this person did not agree.")
     number, sender = (
-        parse_number(whole_number(unescape(cells.get("recipient", ""))), tenant.country),
+        read_number(cells.get("recipient", ""), tenant.country),
         read_sender(cells, tenant.country),
     )
     if number in senders or (sender and sender not in senders):

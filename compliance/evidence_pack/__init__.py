@@ -22,6 +22,7 @@ from compliance.evidence_pack.gathering import gather
 from compliance.evidence_pack.parts import Part, register
 from compliance.evidence_pack.printing import print_pack
 from compliance.models import EvidencePack, Recipient
+from compliance.snapshots import one_moment
 
 __all__ = ["Pack", "Part", "make_pack", "register"]
 
@@ -49,7 +50,8 @@ def make_pack(recipient: Recipient, person: User, why: str, now: datetime) -> Pa
     """Make the pack of a recipient whom this person may read whole, and put the making on record."""
     tenant = recipient.tenant
     with timezone.override(ZoneInfo(tenant.time_zone)):
-        said = gather(recipient, person, why, now)
+        with one_moment():
+            said = gather(recipient, person, why, now)
         record = json.dumps(said, ensure_ascii=False, indent=1, default=_plain).encode()
         digest = hashlib.sha256(record).hexdigest()
         document = print_pack(json.loads(record), digest)

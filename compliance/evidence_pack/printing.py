@@ -1,6 +1,6 @@
 """The pack on paper: the same that the JSON says, in the order in which a lawyer asks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 
 from accounts.phone import format_for_people
-from compliance.evidence_pack.lettering import FAMILY, add_letters, spell
+from compliance.evidence_pack.lettering import FAMILY, Letters
 
 INK, GREY, LINE = (17, 24, 39), (90, 98, 110), (205, 210, 218)
 TITLED_BY = (
@@ -38,7 +38,7 @@ class Sheet(FPDF):
         self.about, self.digest = about, digest
         self.set_margins(18, 16)
         self.set_auto_page_break(True, margin=20)
-        add_letters(self)
+        self.letters = Letters(self)
         self.set_title(f"Evidence pack: {about}")
         self.add_page()
 
@@ -53,9 +53,11 @@ class Sheet(FPDF):
 
     def say(self, text: str, *, size: float = 9, bold: bool = False, grey: bool = False, height: float = 4.6) -> None:
         """A paragraph over the whole width."""
-        self.set_text_color(*(GREY if grey else INK))
-        self.set_font(FAMILY, style="B" if bold else "", size=size)
-        self.multi_cell(0, height, spell(self, text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        style, colour = "B" if bold else "", GREY if grey else INK
+        for line in self._lines(text, self.l_margin, size, style):
+            self._begin_line(height)
+            self._write(line, self.l_margin, height, size, style, colour)
+            self.ln(height)
 
     def section(self, title: str) -> None:
         """The heading of a part, never alone at the foot of a page."""
@@ -69,11 +71,30 @@ class Sheet(FPDF):
 
     def fact(self, name: str, value: str) -> None:
         """One line of a row: what, and beside it its value."""
-        self.set_font(FAMILY, size=8)
-        self.set_text_color(*GREY)
-        self.cell(LABEL_WIDTH, 4.2, spell(self, name), new_x=XPos.RIGHT, new_y=YPos.TOP)
-        self.set_text_color(*INK)
-        self.multi_cell(0, 4.2, spell(self, value) or "–", align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        beside, height, size = self.l_margin + LABEL_WIDTH, 4.2, 8.0
+        self._begin_line(height)
+        self._write(self.letters.spell(name), self.l_margin, height, size, "", GREY)
+        for line in self._lines(value or "–", beside, size, ""):
+            self._begin_line(height)
+            self._write(line, beside, height, size, "", INK)
+            self.ln(height)
+
+    def _lines(self, text: str, x: float, size: float, style: str) -> Iterator[str]:
+        room = (self.w - self.r_margin - self.c_margin - x - self.c_margin) * self.k * 1000 / size
+        return self.letters.lines(self.letters.spell(text), room, style)
+
+    def _begin_line(self, height: float) -> None:
+        if self.will_page_break(height):
+            self.add_page()
+
+    def _write(self, line: str, x: float, height: float, size: float, style: str, colour: tuple[int, int, int]) -> None:
+        """One line at the height where the page stands, its baseline as that of a cell."""
+        self.set_text_color(*colour)
+        x += self.c_margin
+        for family, run, width in self.letters.runs(line, style):
+            self.set_font(family, style=style if family == FAMILY else "", size=size)
+            self.text(x, self.get_y() + 0.5 * height + 0.3 * self.font_size, run)
+            x += width * self.font_size / 1000
 
 
 def print_pack(said: dict[str, Any], digest: str) -> bytes:

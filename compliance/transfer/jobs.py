@@ -35,6 +35,7 @@ class Turn:
 
     def __init__(self, job: ListJob, seconds: float) -> None:
         self.job = job
+        self._reached = job.rows_done
         self._ends_at = time.monotonic() + seconds
 
     @property
@@ -43,7 +44,12 @@ class Turn:
         return not self.job.is_under_way or time.monotonic() >= self._ends_at
 
     def note(self, **values: Any) -> None:
-        """Save how far the job is, in the transaction of the batch, and hold it a while longer. Raises Interrupted."""
+        """Save how far the job is, in the transaction of the batch, and hold it a while longer. Raises Interrupted.
+
+        One that comes further than before it broke has got over that: failures count anew.
+        """
+        if self.job.failures and values.get("rows_done", 0) > self._reached:
+            values = {"failures": 0, "error": "", **values}
         self._save(taken_until=timezone.now() + TAKEN_FOR, **values)
 
     def finish(self, **values: Any) -> None:

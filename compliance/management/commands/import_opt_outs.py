@@ -31,6 +31,8 @@ class Command(BaseCommand):
         self._print(report, dry_run)
 
     def _print(self, report: ImportReport, dry_run: bool) -> None:
+        for doubt in report.doubts:
+            self.stderr.write(doubt)
         for line, sentence in report.problems:
             self.stderr.write(f"line {line}: {sentence}")
         for outcome in OUTCOMES.values():

@@ -16,6 +16,7 @@ from compliance.transfer.jobs import Interrupted, Turn
 
 HOLD_FOR = timedelta(hours=1)
 KEPT_EVERY = 100_000  # lines
+PARTS_KEPT = timedelta(days=1)  # whoever goes on within the hour reads them for longer than that
 
 
 class Refused(NamedTuple):
@@ -60,7 +61,7 @@ class Answers:
 
     def _keep(self, until: int, done: int) -> None:
         job, now = self._turn.job, timezone.now()
-        part = files.keep_file(job.tenant, f"part of list {job.pk}", self._draft, files.JSON, now, HOLD_FOR)
+        part = files.keep_file(job.tenant, f"part of list {job.pk}", self._draft, files.JSON, now, PARTS_KEPT)
         cursor = {**job.cursor, "line": until, "done": done, "parts": [*job.cursor["parts"], part.pk]}
         with files.dropped_when(Interrupted, part):
             self._turn.note(cursor=cursor)

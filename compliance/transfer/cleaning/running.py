@@ -17,10 +17,10 @@ from typing import IO, Any
 from django.utils import timezone
 
 from accounts.models import SenderNumber, Tenant, User
-from accounts.phone import InvalidNumber, parse_number
+from accounts.phone import InvalidNumber
 from compliance.file_formats import BrokenRow, UnreadableFile, cell_text
 from compliance.gate import Refusal, check_many
-from compliance.list_files import whole_number
+from compliance.list_files import read_number
 from compliance.models import ActorKind, CleanedList, StoredFile
 from compliance.transfer import files, jobs
 from compliance.transfer.asking import find_asker
@@ -166,7 +166,7 @@ def _read_number(line: Line, job: CleanedList, own: set[str], seen: "Seen") -> N
     if not written:
         return line.remove(INVALID, "This line has no number.")
     try:
-        line.number = parse_number(whole_number(written), job.tenant.country)
+        line.number = read_number(written, job.tenant.country)
     except InvalidNumber as error:
         return line.remove(INVALID, str(error))
     if line.number in own:

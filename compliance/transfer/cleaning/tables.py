@@ -9,7 +9,6 @@ from typing import IO, Any
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
-from accounts.phone import InvalidNumber, parse_number
 from compliance.file_formats import (
     XLSX,
     RawRow,
@@ -20,9 +19,11 @@ from compliance.file_formats import (
     format_of,
     is_filled,
 )
-from compliance.list_files import HEADERS, plain_header, whole_number
+from compliance.list_files import HEADERS, is_number, plain_header
 from compliance.transfer import files
 from compliance.transfer.exporting.writing import ROWS_A_SHEET, for_excel
+
+MOST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +53,34 @@ def read_first_lines(content: IO[bytes], name: str) -> list[list[str]]:
 
 
 def guess_columns(lines: list[list[str]], country: str) -> Guess:
-    """The column whose cells are numbers; where several are, the one whose header says so, then the first."""
+    """The column whose cells are numbers; where several are, the one whose header says so best, then the first."""
     width = max(len(line) for line in lines)
-    numbers = [_share_of_numbers(lines[1:] or lines, column, country) for column in range(width)]
-    named = [
-        column < len(lines[0]) and plain_header(lines[0][column]) in HEADERS["recipient"] for column in range(width)
-    ]
-    column = max(range(width), key=lambda one: (numbers[one] > 0.5, named[one], numbers[one]))
-    return Guess(column, not _is_number(lines[0][column] if column < len(lines[0]) else "", country))
+    numbers = _shares_of_numbers(lines, country)
+    named = [_rank(lines[0][column]) if column < len(lines[0]) else 0 for column in range(width)]
+    column = max(range(width), key=lambda one: (numbers[one] > MOST, named[one], numbers[one]))
+    return Guess(column, not is_number(lines[0][column] if column < len(lines[0]) else "", country))
+
+
+def columns_of_numbers(lines: list[list[str]], country: str) -> list[int]:
+    """Every column that holds numbers. One of them is asked about."""
+    return [column for column, share in enumerate(_shares_of_numbers(lines, country)) if share > MOST]
+
+
+def _rank(header: str) -> int:
+    """How surely a header names the number that is texted, 0 for not at all."""
+    known = HEADERS["recipient"]
+    plain = plain_header(header)
+    return len(known) - known.index(plain) if plain in known else 0
+
+
+def _shares_of_numbers(lines: list[list[str]], country: str) -> list[float]:
+    width = max((len(line) for line in lines), default=0)
+    return [_share_of_numbers(lines[1:] or lines, column, country) for column in range(width)]
 
 
 def _share_of_numbers(lines: list[list[str]], column: int, country: str) -> float:
     cells = [line[column] for line in lines if column < len(line)]
-    return sum(_is_number(cell, country) for cell in cells) / len(lines)
-
-
-def _is_number(text: str, country: str) -> bool:
-    try:
-        parse_number(whole_number(text), country)
-    except InvalidNumber:
-        return False
-    return not any(character.isalpha() for character in text)
+    return sum(is_number(cell, country) for cell in cells) / len(lines)
 
 
 class CsvTable:

@@ -25,10 +25,14 @@ PROBLEMS_KEPT = 1_000
 
 @dataclass(slots=True)
 class ImportReport:
-    """How an import went: lines by outcome, and the first lines that were not taken, with the reason."""
+    """How an import went: lines by outcome, and the first lines that were not taken, with the reason.
+
+    doubts: what its columns may mean instead.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[tuple[int, str]] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def note(self, entry: Entry, outcome: str) -> None:
         self.counts[outcome] += 1
@@ -50,6 +54,7 @@ def import_opt_outs(path: Path, tenant: Tenant, actor: Actor, now: datetime, *, 
             raise UnreadableFile(f"The file can't be read: {error}") from None
         seen = opened.enter_context(Seen())
         reader, rows = ListReader.guessing(tenant, format_of(path.name).read(file), path.name)
+        report.doubts = reader.doubts
         entries = reader.read(rows)
         while batch := list(islice(entries, BATCH)):
             lines = [reader.line_of(entry, now) for entry in batch if entry.listed]

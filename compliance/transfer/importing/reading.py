@@ -11,7 +11,8 @@ from compliance.file_formats import Row, UnreadableFile, first_rows, format_of
 from compliance.list_files import BadLine, ListedOptOut, name_cells, read_line
 from compliance.models import Source
 from compliance.opt_outs.bulk import Line
-from compliance.transfer.importing.options import ALL_NUMBERS, AS_WRITTEN, Options, guess
+from compliance.transfer.importing.guessing import find_doubts, guess
+from compliance.transfer.importing.options import ALL_NUMBERS, AS_WRITTEN, Options
 from compliance.transfer.importing.staged import Entry
 
 LONGEST_SHOWN = 60
@@ -37,6 +38,7 @@ class ListReader:
         self._reading = options.reading(tenant)
         self._undated = options.undated_at(tenant)
         self._senders = set(SenderNumber.objects.for_tenant(tenant).values_list("number", flat=True))
+        self.doubts: list[str] = []
         self._sender = "" if options.numbers in (ALL_NUMBERS, AS_WRITTEN) else options.numbers
 
     @classmethod
@@ -46,7 +48,9 @@ class ListReader:
         options = guess_options(first, tenant)
         if "recipient" not in options.columns:
             raise UnreadableFile("No column names the recipient; give one the header “recipient”.")
-        return cls(tenant, options, file_name), chain(first, rows)
+        reader = cls(tenant, options, file_name)
+        reader.doubts = find_doubts(first, options, tenant)
+        return reader, chain(first, rows)
 
     def read(self, rows: Iterator[Row]) -> Iterator[Entry]:
         """An entry for every filled row below the header."""
