@@ -16,4 +16,4 @@ USER optout
 VOLUME /app/var
 EXPOSE 8000
 
-CMD ["honcho", "start", "web"]
+CMD ["honcho", "start", "--no-prefix", "web"]

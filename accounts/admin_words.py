@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.contrib import admin
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -53,3 +54,9 @@ def moment(value: datetime | None) -> SafeString:
         date_format(local, "N j, Y"),
         date_format(local, "P"),
     )
+
+
+@admin.display(description="state")
+def active_label(row: Any) -> SafeString:
+    """Whether a row is in use."""
+    return label("Active", "green") if row.is_active else label("Switched off", "grey")

@@ -1,4 +1,4 @@
-"""Logging: one line an event, with the phone numbers and the webhook tokens in it masked."""
+"""Logging: one line an event, with the phone numbers and the secret addresses in it masked."""
 
 import re
 from typing import Any
@@ -12,8 +12,8 @@ PHONE = re.compile(
     r"|(?<![\w.+-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-]?)[2-9]\d{2}[ .-]?\d{4}(?![\w-])",
     re.IGNORECASE,
 )
-# The token in a webhook address is what keeps the address secret.
-TOKEN = re.compile(r"(/webhooks/[\w-]+/)[\w-]{8,}")
+# The token in a webhook address is what keeps the address secret; whoever has the link to a list can open it.
+TOKEN = re.compile(r"(/webhooks/[\w-]+/|/files/)[\w:.-]{8,}")
 KEPT_AT_START, KEPT_AT_END = 5, 2
 
 

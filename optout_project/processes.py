@@ -14,7 +14,7 @@ from honcho.manager import Manager
 from honcho.printer import Message, Printer
 from honcho.process import Popen, Process
 
-from optout_project.env import BASE_DIR
+from optout_project.env import BASE_DIR, Environment
 
 SECONDS_TO_END = 6
 
@@ -40,7 +40,8 @@ class Processes(Manager):  # type: ignore[misc] # honcho has no types
     """honcho's manager, which also knows who ended first, and bears a signal while it still starts."""
 
     def __init__(self) -> None:
-        super().__init__(QuietPrinter(sys.stdout))
+        # What reads JSON takes no line that begins with a clock.
+        super().__init__(QuietPrinter(sys.stdout, prefix=Environment(os.environ).text("LOG_FORMAT") != "json"))
         self._process_ctor = LedProcess
         self.first_ended = ""
         self.asked_to_end_at = 0.0

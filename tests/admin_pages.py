@@ -64,17 +64,102 @@ class Rows:
 
 
 def build_rows(business: Business) -> Rows:
-    """Somebody opts out after a campaign, somebody is unclear, a delivery fails, a key is made."""
-    name = business.tenant.slug
+    """One row of each kind that has a page, built by subject."""
+    rows = Rows(business)
+    rows.by_label |= rows_of_texts(business)
+    opt_out = rows["compliance.optout"]
+    rows.by_label |= rows_of_the_business(business)
+    rows.by_label |= rows_of_log_ins(business, opt_out.recipient)
+    rows.by_label |= rows_of_wording(business)
+    rows.by_label |= rows_of_connections(business, opt_out.recipient)
+    rows.by_label |= rows_of_lists(business)
+    return rows
+
+
+def rows_of_texts(business: Business) -> dict[str, Model]:
+    """Somebody opts out after a campaign, somebody is unclear, and somebody has agreed."""
+    sale = f"{business.tenant.slug} sale"
     stopped, unclear, agreed = new_person(), new_person(), new_person()
     text_in(business, "START", from_=agreed)
-    send(business, stopped, campaign=f"{name} sale", user=business.user("employee"))
+    send(business, stopped, campaign=sale, user=business.user("employee"))
     OutboundMessage.objects.update(status="delivered")
     text_in(business, "STOP", from_=stopped)
     text_in(business, UNCLEAR, from_=unclear)
-    send(business, stopped, campaign=f"{name} sale")
-    key, _ = ApiKey.issue(business.tenant, f"{name} key", ["read"])
-    delivery = WebhookDelivery.objects.create(
+    send(business, stopped, campaign=sale)
+    opt_out = OptOut.objects.get(tenant=business.tenant)
+    return {
+        "compliance.optout": opt_out,
+        "compliance.recipient": Recipient.objects.get(pk=opt_out.recipient_id),
+        "compliance.consent": Consent.objects.get(tenant=business.tenant),
+        "compliance.reviewitem": ReviewItem.objects.get(tenant=business.tenant),
+        "messaging.campaign": Campaign.objects.get(tenant=business.tenant),
+        "messaging.conversation": Conversation.objects.get(recipient=opt_out.recipient_id),
+        "messaging.inboundmessage": InboundMessage.objects.filter(recipient=opt_out.recipient_id)[0],
+        "messaging.outboundmessage": OutboundMessage.objects.filter(recipient=opt_out.recipient_id)[0],
+    }
+
+
+def rows_of_the_business(business: Business) -> dict[str, Model]:
+    """What a business is made of; a key is made for it."""
+    key, _ = ApiKey.issue(business.tenant, f"{business.tenant.slug} key", ["read"])
+    return {
+        "accounts.tenant": business.tenant,
+        "accounts.site": business.headquarters,
+        "accounts.user": business.user("employee"),
+        "accounts.sendernumber": business.long_code,
+        "accounts.provideraccount": business.simulator,
+        "accounts.provideraccount:listing": business.standard,
+        "accounts.apikey": key,
+    }
+
+
+def rows_of_log_ins(business: Business, recipient: Recipient) -> dict[str, Model]:
+    """An employee logs in, and an auditor reads."""
+    record_access(business.user("auditor"), business.tenant, AccessRecord.What.RECIPIENT, recipient)
+    person = business.user("employee")
+    return {
+        "accounts.login": LogIn.objects.create(tenant=business.tenant, person=person, what="logged_in"),
+        "accounts.accessrecord": AccessRecord.objects.get(tenant=business.tenant),
+    }
+
+
+def rows_of_wording(business: Business) -> dict[str, Model]:
+    """A keyword of the business's own, and its reply."""
+    theirs: dict[str, Any] = {"tenant": business.tenant}
+    name = f"{business.tenant.slug} hours"
+    reply = ReplyTemplate.objects.create(
+        **theirs, kind="keyword_reply", name=name, language="en", body="{brand} is open from 9 to 5."
+    )
+    keyword = Keyword.objects.create(**theirs, word=name, meaning="answer", reply=reply)
+    return {"compliance.replytemplate": reply, "compliance.keyword": keyword}
+
+
+def rows_of_connections(business: Business, recipient: Recipient) -> dict[str, Model]:
+    """A delivery fails, a provider's list differs, and a number can't be reached."""
+    theirs: dict[str, Any] = {"tenant": business.tenant}
+    now = timezone.now()
+    run = Reconciliation.objects.create(**theirs, account=business.standard, stage="done")
+    difference = Difference.objects.create(**theirs, run=run, kind="missing_there", number=recipient.number)
+    trouble = NumberTrouble.objects.create(
+        **theirs,
+        recipient=recipient,
+        kind="unreachable",
+        text=f"{business.tenant.slug} handset is off",
+        first_at=now,
+        last_at=now,
+    )
+    return {
+        "messaging.webhookdelivery": broken_delivery(business),
+        "messaging.reconciliation": run,
+        "messaging.difference": difference,
+        "messaging.outsidetext": outside_text(business, recipient),
+        "messaging.numbertrouble": trouble,
+    }
+
+
+def broken_delivery(business: Business) -> WebhookDelivery:
+    """What could not be read."""
+    row: WebhookDelivery = WebhookDelivery.objects.create(
         tenant=business.tenant,
         account=business.simulator,
         kind="inbound",
@@ -82,83 +167,52 @@ def build_rows(business: Business) -> Rows:
         digest="d" * 64,
         proof="none",
         received_at=timezone.now(),
-        error=f"{name} broke",
+        error=f"{business.tenant.slug} broke",
     )
-    theirs: dict[str, Any] = {"tenant": business.tenant}
-    reply = ReplyTemplate.objects.create(
-        **theirs, kind="keyword_reply", name=f"{name} hours", language="en", body="{brand} is open from 9 to 5."
-    )
-    keyword = Keyword.objects.create(**theirs, word=f"{name} hours", meaning="answer", reply=reply)
-    opt_out = OptOut.objects.get(**theirs)
-    run = Reconciliation.objects.create(**theirs, account=business.standard, stage="done")
-    difference = Difference.objects.create(**theirs, run=run, kind="missing_there", number=stopped)
-    outside_text = OutsideText.objects.create(
-        **theirs,
+    return row
+
+
+def outside_text(business: Business, recipient: Recipient) -> OutsideText:
+    """A text that went out past an opt-out by another way."""
+    row: OutsideText = OutsideText.objects.create(
+        tenant=business.tenant,
         account=business.standard,
         provider_message_id="theirs",
-        conversation=Conversation.objects.get(recipient=opt_out.recipient_id),
-        recipient_id=opt_out.recipient_id,
+        conversation=Conversation.objects.get(recipient=recipient),
+        recipient=recipient,
         sender_number=business.long_code,
-        body=f"{name} by an app",
+        body=f"{business.tenant.slug} by an app",
         sent_at=timezone.now(),
         is_incident=True,
     )
-    trouble = NumberTrouble.objects.create(
-        **theirs,
-        recipient_id=opt_out.recipient_id,
-        kind="unreachable",
-        text=f"{name} handset is off",
-        first_at=timezone.now(),
-        last_at=timezone.now(),
-    )
-    record_access(business.user("auditor"), business.tenant, AccessRecord.What.RECIPIENT, opt_out.recipient)
-    saved = SavedFilter.objects.create(
-        **theirs, owner=business.user("tenant_admin"), page="compliance.optout", name=f"{name} filter", query="q=0123"
-    )
-    stored = files.keep_file(
-        business.tenant, f"{name}.csv", io.BytesIO(b"phone\n+12125550177\n"), files.CSV, timezone.now()
-    )
-    schedule = ExportSchedule.objects.create(**theirs, name=f"{name} daily", reason="For the books.")
-    export = OptOutExport.objects.create(
-        **theirs, schedule=schedule, result=stored, state="done", reason="For the books."
-    )
-    cleaned = CleanedList.objects.create(**theirs, source=stored, kept=stored, removed=stored, state="done")
-    draft = CleanedList.objects.create(**theirs, source=stored, state="draft")
-    return Rows(
-        business,
-        {
-            "accounts.tenant": business.tenant,
-            "accounts.site": business.headquarters,
-            "accounts.user": business.user("employee"),
-            "accounts.sendernumber": business.long_code,
-            "accounts.provideraccount": business.simulator,
-            "accounts.provideraccount:listing": business.standard,
-            "accounts.apikey": key,
-            "accounts.login": LogIn.objects.create(**theirs, person=business.user("employee"), what="logged_in"),
-            "accounts.accessrecord": AccessRecord.objects.get(**theirs),
-            "compliance.optout": opt_out,
-            "compliance.optoutimport": upload_list(business),
-            "compliance.consent": Consent.objects.get(**theirs),
-            "compliance.savedfilter": saved,
-            "compliance.recipient": Recipient.objects.get(pk=opt_out.recipient_id),
-            "compliance.reviewitem": ReviewItem.objects.get(**theirs),
-            "compliance.keyword": keyword,
-            "compliance.optoutexport": export,
-            "compliance.exportschedule": schedule,
-            "compliance.cleanedlist": cleaned,
-            "compliance.cleanedlist:draft": draft,
-            "compliance.replytemplate": reply,
-            "messaging.campaign": Campaign.objects.get(**theirs),
-            "messaging.conversation": Conversation.objects.get(recipient=opt_out.recipient_id),
-            "messaging.inboundmessage": InboundMessage.objects.filter(recipient=opt_out.recipient_id)[0],
-            "messaging.outboundmessage": OutboundMessage.objects.filter(recipient=opt_out.recipient_id)[0],
-            "messaging.webhookdelivery": delivery,
-            "messaging.outsidetext": outside_text,
-            "messaging.reconciliation": run,
-            "messaging.difference": difference,
-            "messaging.numbertrouble": trouble,
-        },
-    )
+    return row
+
+
+def rows_of_lists(business: Business) -> dict[str, Model]:
+    """Lists that come in, go out and are cleaned, and a filter that somebody keeps."""
+    theirs: dict[str, Any] = {"tenant": business.tenant}
+    name, why = business.tenant.slug, "For the books."
+    content = io.BytesIO(b"phone\n+12125550177\n")
+    stored = files.keep_file(business.tenant, f"{name}.csv", content, files.CSV, timezone.now())
+    schedule = ExportSchedule.objects.create(**theirs, name=f"{name} daily", reason=why)
+    return {
+        "compliance.savedfilter": SavedFilter.objects.create(
+            **theirs,
+            owner=business.user("tenant_admin"),
+            page="compliance.optout",
+            name=f"{name} filter",
+            query="q=0123",
+        ),
+        "compliance.optoutimport": upload_list(business),
+        "compliance.exportschedule": schedule,
+        "compliance.optoutexport": OptOutExport.objects.create(
+            **theirs, schedule=schedule, result=stored, state="done", reason=why
+        ),
+        "compliance.cleanedlist": CleanedList.objects.create(
+            **theirs, source=stored, kept=stored, removed=stored, state="done"
+        ),
+        "compliance.cleanedlist:draft": CleanedList.objects.create(**theirs, source=stored, state="draft"),
+    }
 
 
 def visit(world: World, business: Business) -> None:

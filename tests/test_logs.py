@@ -1,12 +1,16 @@
 """No phone number leaves through a log."""
 
+import json
 import logging
 import logging.config
+from datetime import UTC, datetime
 
 import pytest
 import structlog
+from honcho.printer import Message
 
 from optout_project import logs
+from optout_project.processes import Processes
 
 
 @pytest.mark.parametrize(
@@ -64,3 +68,21 @@ def test_the_token_of_a_webhook_address_is_in_no_log(capsys: pytest.CaptureFixtu
     written = capsys.readouterr().err
     assert "/webhooks/twilio/***/inbound?a=1" in written
     assert token not in written
+
+
+def test_a_link_to_a_list_is_in_no_log(capsys: pytest.CaptureFixture[str]) -> None:
+    logging.config.dictConfig(logs.configure("INFO", "json"))
+    link = "/files/eyJmIjoxMn0:1tXyZ0:Zk3-signed_part/"
+    logging.getLogger("django.request").warning("Method Not Allowed (POST): %s", link)
+    assert json.loads(capsys.readouterr().err)["event"] == "Method Not Allowed (POST): /files/***/"
+
+
+@pytest.mark.parametrize(("log_format", "before"), [("json", ""), ("text", "12:00:00 web")])
+def test_a_line_of_json_has_nothing_before_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log_format: str, before: str
+) -> None:
+    """`make serve` shows the lines of several processes; whatever collects them reads each as JSON."""
+    monkeypatch.setenv("LOG_FORMAT", log_format)
+    line = Message("line", b'{"event": "x"}\n', datetime(2026, 11, 27, 12, tzinfo=UTC), "web", None)
+    Processes()._printer.write(line)
+    assert capsys.readouterr().out.partition('{"event": "x"}\n')[0].partition("  ")[0] == before

@@ -13,9 +13,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from accounts.admin import active_label
 from accounts.admin_base import BusinessForm, TenantAdmin, person_of, require
-from accounts.admin_words import choice_label, moment
+from accounts.admin_words import active_label, choice_label, moment
 from compliance.admin.list_jobs import COLOURS
 from compliance.models import ExportSchedule, ListJob, OptOutExport, read_addresses
 from compliance.transfer.exporting import delivering, schedules
