@@ -336,11 +336,12 @@ SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = True
 SIMPLE_HISTORY_DATE_INDEX = False  # history is read per opt-out, in the order of its keys
 
 # In this order: what comes later wins. The last one knows of all the others.
+OWN_SCRIPTS = ("by_keyboard",)
 OWN_STYLES = ("pieces", "forms", "lists", "conversations", "connections", "jobs", "start", "narrow")
 
 
-def _own_style(name: str, request: object) -> str:
-    return static(f"optout/{name}.css")
+def _own(name: str, request: object) -> str:
+    return static(f"optout/{name}")
 
 
 UNFOLD: dict[str, Any] = {
@@ -368,7 +369,8 @@ UNFOLD: dict[str, Any] = {
         },
     },
     "LOGIN": {"form": "accounts.admin_forms.LogInForm"},
-    "STYLES": [partial(_own_style, name) for name in OWN_STYLES],
+    "STYLES": [partial(_own, f"{name}.css") for name in OWN_STYLES],
+    "SCRIPTS": [partial(_own, f"{name}.js") for name in OWN_SCRIPTS],
     "ACCOUNT": {"navigation": "optout_project.navigation.account_links"},
     "DASHBOARD_CALLBACK": "optout_project.dashboard.start_page",
     "SIDEBAR": {

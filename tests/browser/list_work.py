@@ -12,7 +12,7 @@ from accounts.models import User
 from compliance.admin.opt_outs import actor_of
 from compliance.evidence_pack import make_pack
 from compliance.models import ExportSchedule, ListJob, OptOut, OptOutImport, Recipient
-from compliance.transfer import files, working
+from compliance.transfer import working
 from compliance.transfer.cleaning.running import start_cleaning, take_list
 from compliance.transfer.exporting import schedules
 from compliance.transfer.exporting.links import note_download
@@ -70,7 +70,7 @@ def _check(officer: User, name: str, lines: Iterable[str], at: datetime) -> OptO
     """A list that was looked at: nothing is imported yet."""
     assert officer.tenant is not None
     content = io.BytesIO((HEADER + "".join(lines)).encode())
-    run = starting.take_file(officer.tenant, name, content, files.CSV, actor_of(officer), at)
+    run = starting.take_file(officer.tenant, name, content, actor_of(officer), at)
     starting.confirm_columns(run, Options.from_json(run.options), at)
     _finish(run)
     return run

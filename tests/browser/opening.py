@@ -16,7 +16,11 @@ Scheme = Literal["light", "dark"]
 WIDE, PHONE = 1280, 390
 HEIGHT = 800
 WCAG_AA = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-
+# Beside WCAG AA, what readers of a screen jump by: one main part, headings without a gap.
+FRAMED = {
+    "runOnly": {"type": "tag", "values": WCAG_AA["runOnly"]["values"]},
+    "rules": {rule: {"enabled": True} for rule in ("landmark-one-main", "heading-order", "page-has-heading-one")},
+}
 CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}  # all that the dark can change
 
 

@@ -1,15 +1,15 @@
-"""WCAG 2.2 AA, as axe sees it: log-in, simulator, error pages, and the main pages of the admin."""
+"""WCAG 2.2 AA, as axe sees it: log-in, simulator, error pages, and every page of the admin."""
 
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Error, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from messaging.demo.plan import SLUGS
 from tests.admin_pages import Rows
-from tests.browser.opening import CONTRAST, WCAG_AA, Scheme, opened, violations
-from tests.browser.test_every_page import MAIN, pages, rows, world
+from tests.browser.opening import CONTRAST, FRAMED, WCAG_AA, Scheme, opened, violations
+from tests.browser.test_every_page import pages, rows, world
 from tests.browser.test_story import browser
 from tests.builders import World
 from tests.demo_world import found_demo
@@ -58,13 +58,22 @@ def test_pages_that_say_what_is_wrong(
             assert violations(stranger.page) == [], address
 
 
-def test_the_main_pages(browser: Browser, world: World, rows: Rows, live_server: LiveServer) -> None:
-    faults = []
-    looks: tuple[tuple[Scheme, dict[str, Any]], ...] = (("light", WCAG_AA), ("dark", CONTRAST))
-    for scheme, rules in looks:
-        with opened(browser, world.acme.user("tenant_admin"), live_server.url, scheme) as admin:
-            for name, address in pages("T", rows):
-                if name in MAIN:
-                    admin.page.goto(live_server.url + address)
-                    faults += [f"{name}, {scheme}: {fault}" for fault in violations(admin.page, rules)]
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_page_of_the_admin(
+    browser: Browser, world: World, rows: Rows, live_server: LiveServer, scheme: Scheme
+) -> None:
+    rules = FRAMED if scheme == "light" else CONTRAST
+    with opened(browser, world.acme.user("tenant_admin"), live_server.url, scheme) as admin:
+        faults = [
+            fault for _, address in pages("T", rows) for fault in look(admin.page, live_server.url + address, rules)
+        ]
     assert not faults, "\n".join(faults)
+
+
+def look(page: Page, address: str, rules: dict[str, Any]) -> list[str]:
+    """What axe finds on one page; of a download nothing."""
+    try:
+        page.goto(address)
+    except Error as error:
+        return [] if "Download is starting" in str(error) else [f"{address}: {error}"]
+    return [f"{address}: {fault}" for fault in violations(page, rules)]
