@@ -14,7 +14,7 @@ DATA = Path(__file__).parent / "data"
 BLOCKED = {Intent.OPT_OUT, Intent.UNCLEAR}
 REQUESTS = {"opt_out", "opt_out_or_unclear", "not_global"}
 
-MENDED_WITH = [1, 2, 3, 4]
+MENDED_WITH = [1, 2, 3, 4, 6]
 
 every_batch = pytest.mark.parametrize("batch", [*MENDED_WITH, 5])
 
