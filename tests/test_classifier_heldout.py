@@ -41,6 +41,14 @@ def test_ct03_ordinary_talk_with_tempting_words_opts_nobody_out_and_is_seldom_he
     assert len(held) <= len(read) / 12, held
 
 
+def test_ct03_ordinary_talk_with_the_words_of_a_hint_passes() -> None:
+    with (DATA / "replies_alike.csv").open(newline="", encoding="utf-8") as stream:
+        read = [(row["text"], classify(row["text"], row["language"]).intent) for row in csv.DictReader(stream)]
+    assert [text for text, intent in read if intent is Intent.OPT_OUT] == []
+    held = [text for text, intent in read if intent is Intent.UNCLEAR]
+    assert len(held) <= len(read) / 25, held
+
+
 @every_batch
 def test_us13_a_stop_of_one_kind_of_text_never_stops_all_without_a_person(batch: int) -> None:
     assert [text for text, intent in intents(batch, {"not_global"}) if intent is not Intent.UNCLEAR] == []
