@@ -1,6 +1,7 @@
 """Replies written before the rules were read, in all languages: no request is passed over (US-02, US-06, CT-03).
 
-The rules were mended with the first four batches afterwards, never with the fifth (tests/data/replies_README.md).
+The rules were mended with the first four batches and the sixth afterwards, never with the fifth and the seventh
+(tests/data/replies_README.md).
 """
 
 import csv
@@ -14,9 +15,9 @@ DATA = Path(__file__).parent / "data"
 BLOCKED = {Intent.OPT_OUT, Intent.UNCLEAR}
 REQUESTS = {"opt_out", "opt_out_or_unclear", "not_global"}
 
-MENDED_WITH = [1, 2, 3, 4]
+MENDED_WITH = [1, 2, 3, 4, 6]
 
-every_batch = pytest.mark.parametrize("batch", [*MENDED_WITH, 5])
+every_batch = pytest.mark.parametrize("batch", [*MENDED_WITH, 5, 7])
 
 
 def intents(batch: int, labels: set[str]) -> list[tuple[str, Intent]]:
@@ -40,6 +41,14 @@ def test_ct03_ordinary_talk_with_tempting_words_opts_nobody_out_and_is_seldom_he
     assert len(held) <= len(read) / 12, held
 
 
+def test_ct03_ordinary_talk_with_the_words_of_a_hint_passes() -> None:
+    with (DATA / "replies_alike.csv").open(newline="", encoding="utf-8") as stream:
+        read = [(row["text"], classify(row["text"], row["language"]).intent) for row in csv.DictReader(stream)]
+    assert [text for text, intent in read if intent is Intent.OPT_OUT] == []
+    held = [text for text, intent in read if intent is Intent.UNCLEAR]
+    assert len(held) <= len(read) / 25, held
+
+
 @every_batch
 def test_us13_a_stop_of_one_kind_of_text_never_stops_all_without_a_person(batch: int) -> None:
     assert [text for text, intent in intents(batch, {"not_global"}) if intent is not Intent.UNCLEAR] == []
@@ -53,9 +62,9 @@ def test_ct02_of_plain_requests_none_is_passed_over_and_four_in_five_are_acted_o
     assert len(held) <= len(read) / 5, held
 
 
-def test_us02_of_requests_never_mended_with_the_first_reading_does_not_slip() -> None:
-    read = intents(5, REQUESTS)
-    assert sum(intent in BLOCKED for _, intent in read) >= 76, "76 of 89 on first reading"
+@pytest.mark.parametrize(("batch", "caught"), [(5, 76), (7, 17)])
+def test_us02_of_requests_never_mended_with_the_first_reading_does_not_slip(batch: int, caught: int) -> None:
+    assert sum(intent in BLOCKED for _, intent in intents(batch, REQUESTS)) >= caught
 
 
 @pytest.mark.parametrize(

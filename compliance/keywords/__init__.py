@@ -42,6 +42,6 @@ from compliance.keywords.loading import LANGUAGES, load
 from compliance.keywords.own import PROTECTED, OwnKeyword, extend
 
 # Part of what a decision is recorded with; raise it whenever a list or the way it is read changes.
-VERSION = "8"
+VERSION = "9"
 
 __all__ = ["LANGUAGES", "PROTECTED", "VERSION", "Entry", "Filler", "Lexicon", "OwnKeyword", "Phrase", "extend", "load"]
