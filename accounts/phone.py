@@ -79,7 +79,9 @@ def parse_number(raw: str, region: str) -> str:
     except phonenumbers.NumberParseException:
         told = f"“{text[:40]}” is not a phone number" if text else "No phone number is given"
         raise InvalidNumber(f"{told}; write it like +12025550123.") from None
-    if parsed.extension or not phonenumbers.is_possible_number(parsed):
+    # Not `is_possible_number`: it takes 555-0177, which can be dialled within its area alone, for +1 555 0177.
+    possible = phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
+    if parsed.extension or not possible:
         raise InvalidNumber(f"“{text[:40]}” is not a possible phone number; write it like +12025550123.")
     if BARE.fullmatch(text):
         parsed = _with_its_country_code(text, parsed)

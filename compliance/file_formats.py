@@ -193,7 +193,9 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[Row]:
         cells, used = _read_record([line], delimiter)
         if not used:
             ahead += islice(lines, LINES_IN_A_RECORD - len(ahead))
-            cells, used = _read_record([line, *ahead], delimiter)
+            cells, used = _read_record([line, *ahead], delimiter, strict=True)
+            if _swallows_others(cells, delimiter):
+                used = 0
         yield number, cells if used else BrokenRow(_split(line, delimiter))
         further = max(used - 1, 0)
         del ahead[:further]
@@ -204,12 +206,22 @@ def _split(line: str, delimiter: str) -> list[str]:
     return line.rstrip(END).replace(NUL, "").split(delimiter)
 
 
-def _read_record(lines: list[str], delimiter: str) -> tuple[list[str], int]:
-    """The first record of these lines, and how many of them it takes: 0 where its quotes are never closed."""
-    reader = csv.reader((line.replace(NUL, "") for line in chain(lines, [END])), delimiter=delimiter)
+def _swallows_others(cells: list[str], delimiter: str) -> bool:
+    """Whether a line within a cell is one of the list itself: a quote was opened before it, and another one behind."""
+    within = (line.split(delimiter) for cell in cells for line in cell.split(END)[1:])
+    return any(len(parts) >= len(cells) and any(map(looks_like_number, parts)) for parts in within)
+
+
+def _read_record(lines: list[str], delimiter: str, *, strict: bool = False) -> tuple[list[str], int]:
+    """The first record of these lines, and how many of them it takes: 0 where its quotes don't match.
+
+    strict: a quote that is followed by something else than a delimiter closes nothing.
+    """
+    ended = (line.replace(NUL, "") for line in chain(lines, [END]))
+    reader = csv.reader(ended, delimiter=delimiter, strict=strict)
     try:
         cells = next(reader, [])
-    except csv.Error:  # a cell longer than any
+    except csv.Error:  # a cell longer than any, or strictly read
         return [], 0
     return cells, reader.line_num if reader.line_num <= len(lines) else 0
 

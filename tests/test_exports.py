@@ -4,7 +4,6 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
@@ -22,16 +20,14 @@ from openpyxl import load_workbook
 from accounts.models import User
 from accounts.visits import end_visit
 from compliance.list_files import RUNS_IN_A_SPREADSHEET, unescape
-from compliance.models import FileDownload, OptOut, OptOutExport, StoredFile
+from compliance.models import OptOut, OptOutExport, StoredFile
 from compliance.transfer import files, jobs, working
-from compliance.transfer.exporting import export_opt_outs, running, writing
-from compliance.transfer.exporting.selecting import ALL_ROWS, WrongFilters, select_rows
+from compliance.transfer.exporting import export_opt_outs, running, selecting, writing
+from compliance.transfer.exporting.selecting import Selection, WrongFilters, select_rows
 from compliance.transfer.importing import import_opt_outs
 from compliance.transfer.jobs import Turn
 from tests.admin_pages import log_in, visit
-from tests.builders import OTHER_PERSON, PERSON, THIRD_PERSON, Business, World, opt_out_of, staff, text_in
-
-NEW = "admin:compliance_optoutexport_new"
+from tests.builders import OTHER_PERSON, PERSON, THIRD_PERSON, Business, World, staff, text_in
 
 
 def export(
@@ -331,75 +327,17 @@ def test_an_operators_export_ends_with_their_visit_and_is_no_file_that_looks_who
     assert "visit of" in job.error
 
 
-# --- In the admin ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def officer(acme: Business) -> Client:
-    return log_in(acme.user("compliance_officer"))
-
-
-def test_the_lists_button_takes_its_filters_along(acme: Business, officer: Client) -> None:
-    text_in(acme, "STOP")
-    shown = officer.get(reverse("admin:compliance_optout_changelist"), {"status__exact": "active", "q": "0177"})
-    address = f"{reverse(NEW)}?status__exact=active&amp;q=0177"
-    assert address in shown.content.decode()
-    asked = officer.get(reverse(NEW), {"status__exact": "active", "q": "0177"})
-    assert "Search: 0177; State: Opted out" in asked.content.decode()
-    form = {"filters": "status__exact=active&q=0177", "file_format": "csv", "reason": "For the lawyer."}
-    answer = officer.post(reverse(NEW), form)
-    job = OptOutExport.objects.get()
-    assert answer["Location"] == reverse("admin:compliance_optoutexport_change", args=[job.pk])
-    assert job.filters in {"q=0177&status__exact=active", "status__exact=active&q=0177"}
-    assert numbers(finish(job)) == [PERSON]
-
-
-def test_without_a_reason_or_with_foreign_filters_nothing_begins(acme: Business, officer: Client) -> None:
-    answer = officer.post(reverse(NEW), {"filters": "", "file_format": "csv", "reason": " "})
-    assert "Say what the export is for." in answer.content.decode()
-    answer = officer.post(reverse(NEW), {"filters": "campaign=77777", "file_format": "csv", "reason": "x"})
-    assert "does not know one of these filters" in answer.content.decode()
-    assert not OptOutExport.objects.exists()
-
-
-def test_downloads_are_noted_and_the_auditor_may(acme: Business, officer: Client) -> None:
-    text_in(acme, "STOP")
-    job = finish(export(acme))
-    address = reverse("admin:compliance_optoutexport_file", args=[job.pk, "result"])
-    answer = log_in(acme.user("auditor")).get(address)
-    assert answer.getvalue() == content(job)
-    noted = FileDownload.objects.get()
-    assert (noted.actor_name, noted.by_link, noted.file) == ("acme-auditor", False, job.result)
-    page = officer.get(reverse("admin:compliance_optoutexport_change", args=[job.pk])).content.decode()
-    assert "acme-auditor" in page
-    assert log_in(acme.user("site_manager")).get(address).status_code == 403
-
-
-def test_another_businesss_export_is_not_there(acme: Business, globex: Business) -> None:
-    job = finish(export(acme))
-    client = log_in(globex.user("tenant_admin"))
-    for name, *rest in (("change",), ("file", "result"), ("progress",)):
-        address = reverse(f"admin:compliance_optoutexport_{name}", args=[job.pk, *rest])
-        assert client.get(address).status_code == 404
-
-
-def test_the_whole_list_is_said_so(acme: Business, officer: Client) -> None:
-    assert ALL_ROWS in officer.get(reverse(NEW)).content.decode()
-
-
-def test_progress_counts_a_books_writing(acme: Business) -> None:
-    job = OptOutExport(file_format="xlsx", state="running", rows_done=100, rows_total=100, cursor={"written": 50})
-    assert job.percent == 59
-    assert OptOutExport(file_format="csv", state="running", rows_done=50, rows_total=100).percent == 50
-
-
-def test_reading_asks_a_handful_of_queries_however_many_rows(
-    acme: Business, django_assert_max_num_queries: Callable[[int], Any]
+def test_a_visit_that_ends_while_the_rows_are_chosen_makes_no_empty_file(
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import_some(acme, *([f"+1303{2_000_000 + n}", "", ""] for n in range(2_500)))
-    job = export(acme)
-    with django_assert_max_num_queries(30):
-        working.go_on(job.key)
-    job.refresh_from_db()
-    assert (job.state, job.rows_done) == ("done", 2_500)
-    assert opt_out_of(acme, "+13032000000").pk
+    text_in(world.acme, "STOP")
+    visit(world, world.acme)
+    job = export(world.acme, person=world.operator)
+
+    def select(person: User, filters: str) -> Selection:
+        end_visit(world.operator, world.acme.tenant, timezone.now())
+        return select_rows(person, filters)
+
+    monkeypatch.setattr(selecting, "select_rows", select)
+    job = finish(job)
+    assert (job.state, job.result) == ("failed", None)

@@ -58,6 +58,32 @@ def test_inches_within_a_cell_break_nothing() -> None:
     assert rows_of(b'a,b\n1,5" pipe\n2,x\n')[1:] == [(2, ["1", '5" pipe']), (3, ["2", "x"])]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        'phone,note\n+12125550177,"bad\n+12125550178,x\n+12125550179,"y"\n',
+        'phone,note\n+12125550177,"bad\n+12125550178,x\n+12125550179,y"\n',
+        'phone\n"+12125550177\n+12125550178\n+12125550179"\n',
+    ],
+)
+def test_two_lines_with_a_quote_too_many_swallow_nobody_between_them(content: str) -> None:
+    rows = rows_of(content.encode())[1:]
+    assert [(number, cells[0].strip('"')) for number, cells in rows] == [
+        (2, "+12125550177"),
+        (3, "+12125550178"),
+        (4, "+12125550179"),
+    ]
+    assert isinstance(rows[0][1], BrokenRow)
+
+
+def test_words_of_several_lines_stay_one_cell() -> None:
+    words = "Called 212 555 0199,\nsaid: stop, and\n555-0100 is no longer hers."
+    assert rows_of(f'phone,note,by\n+12125550177,"{words}",Ada\n'.encode())[1:] == [
+        (2, ["+12125550177", words, "Ada"]),
+    ]
+    assert rows_of(b'note,phone\n"her\nwords",+12125550177\n')[1:] == [(2, ["her\nwords", "+12125550177"])]
+
+
 def test_a_cell_longer_than_any_costs_its_own_line() -> None:
     csv.field_size_limit(128 * 1024)  # the usual one; a command that reads longer texts raises it for its process
     rows = rows_of(b'a,b\n1,"' + b"x" * 200_000 + b'"\n2,y\n')

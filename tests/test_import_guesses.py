@@ -52,6 +52,11 @@ def test_a_header_counts_only_where_its_cells_bear_it_out(
     assert tuple(run.options["columns"]) == columns
 
 
+def test_a_date_before_the_number_of_a_list_without_a_header_is_no_number(acme: Business) -> None:
+    run = upload_list(acme, f"Ada,1971-03-04,{PERSON}\nBen,1988-10-11,{OTHER_PERSON}\n")
+    assert (list(run.options["columns"]), run.options["header"]) == (["", "", "recipient"], 0)
+
+
 def test_an_ordinary_customer_list_blocks_whoever_is_on_it(acme: Business) -> None:
     lines = ["Name,Phone,State,Date,Language,Number", f"Ada,{PERSON},CA,1971-03-04,English,12"]
     lines += [f"Ben,{OTHER_PERSON},OR,1988-10-11,Spanish,7a"]

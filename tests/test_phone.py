@@ -37,7 +37,20 @@ def test_any_usual_way_of_writing_is_one_number(written: str, region: str, read:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "abc", "123", "+", "+1", "+999123456789", "+12125550177 ext. 5", "+121255501770000000", "STOP", "\x00"],
+    [
+        "",
+        "abc",
+        "123",
+        "+",
+        "+1",
+        "+999123456789",
+        "+12125550177 ext. 5",
+        "555-0177",
+        "+15550177",
+        "+121255501770000000",
+        "STOP",
+        "\x00",
+    ],
 )
 def test_what_is_no_number_is_refused_with_a_sentence(wrong: str) -> None:
     with pytest.raises(InvalidNumber, match="write it like"):
@@ -73,7 +86,8 @@ def test_reading_whoever_stands_in_a_text_never_fails(raw: str) -> None:
 def test_the_fast_path_takes_what_the_library_takes(text: str) -> None:
     try:
         parsed = phonenumbers.parse(text)
-        possible = phonenumbers.is_possible_number(parsed)
+        reason = phonenumbers.is_possible_number_with_reason(parsed)
+        possible = reason == phonenumbers.ValidationResult.IS_POSSIBLE
         written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
     except phonenumbers.NumberParseException:
         possible, written = False, ""

@@ -32,7 +32,6 @@ class Crowd:
         self.business = business
         self.people = [builders.new_person() for _ in range(4)]
         self.file = folder / "list.csv"
-        self.file.write_text("recipient\n" + "\n".join(self.people) + "\n")
 
     def queue(self) -> None:
         for person in self.people:
@@ -47,6 +46,9 @@ class Crowd:
             builders.opt_out_by_staff(self.business, person)
 
     def list_in(self) -> None:
+        """The list says that they ask right now, so that whoever is opted out already asks once more."""
+        lines = (f"{person},{timezone.now().isoformat()}" for person in self.people)
+        self.file.write_text("\n".join(["recipient,opted_out_at", *lines, ""]))
         transfer.import_opt_outs(self.file, self.business.tenant, opt_outs.SYSTEM, timezone.now())
 
     def work(self) -> None:

@@ -104,14 +104,14 @@ def find_doubts(rows: Sequence[Row], options: Options, tenant: Tenant) -> list[s
 
 def _say_doubts(first: FirstRows, options: Options, meanings: dict[str, str]) -> Iterator[str]:
     for place, (title, name) in enumerate(zip(first.header, options.columns, strict=False)):
-        said = f"“{title[:40]}”"
+        called = f"“{title[:40]}”"
         meant = meanings.get(plain_header(title), "")
         if name in SAYS_WHETHER and first.cells(place) and not _says_whether(first, place):
-            yield f"No row of {said} that was looked at says who opted out: lines that don’t are refused."
+            yield f"No row of {called} that was looked at says who opted out: lines that don’t are refused."
         elif not name and first.cells(place) and first.fits("recipient", place):
-            yield f"{said} holds numbers too and is left out: import the list once more for them."
+            yield f"{called} holds numbers too and is left out: import the list once more for them."
         elif not name and meant and not first.fits(meant, place):
-            yield f"{said} is left out: what stands in it is not “{MEANINGS[meant]}”."
+            yield f"{called} is left out: what stands in it is not “{MEANINGS[meant]}”."
 
 
 def _says_whether(first: FirstRows, place: int) -> bool:
@@ -135,10 +135,14 @@ def _guess_unknown(rows: Sequence[Row], tenant: Tenant) -> Options:
     number, cells = rows[0]
     first = _first_rows(rows, tenant)
     places = {name: place for name in MEANINGS if (place := _place_of(name, first)) is not None}
-    if "recipient" not in places and any(map(looks_like_number, cells)):  # it has no header
-        place = next(place for place, cell in enumerate(cells) if looks_like_number(cell))
-        return Options(_by_place({"recipient": place}, len(cells)), 0, tenant.country)
+    bare = next((place for test in (first.is_number, looks_like_number) for place in _where(test, cells)), None)
+    if "recipient" not in places and bare is not None:  # it has no header
+        return Options(_by_place({"recipient": bare}, len(cells)), 0, tenant.country)
     return Options(_by_place(_with_dates(_with_recipient(places, first), first), len(cells)), number, tenant.country)
+
+
+def _where(test: Callable[[str], bool], cells: Sequence[str]) -> Iterator[int]:
+    return (place for place, cell in enumerate(cells) if test(cell))
 
 
 def _by_place(places: dict[str, int], width: int) -> tuple[str, ...]:
