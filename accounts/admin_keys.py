@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -70,7 +71,9 @@ class KeyAdmin(TenantAdmin):
 
 
 def take_new_key(request: HttpRequest, object_id: str) -> str:
-    """The key that was just made, once."""
-    kept = request.session.pop(NEW_KEY, "")
-    made = encryption.decrypt(kept)
+    """The key that was just made, once. Nothing where ENCRYPTION_KEYS have changed since: a new one can be made."""
+    try:
+        made = encryption.decrypt(request.session.pop(NEW_KEY, ""))
+    except InvalidToken:
+        return ""
     return str(made["key"]) if made and str(made["id"]) == object_id else ""

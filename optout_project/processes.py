@@ -41,7 +41,7 @@ class Processes(Manager):  # type: ignore[misc] # honcho has no types
 
     def __init__(self) -> None:
         # What reads JSON takes no line that begins with a clock.
-        super().__init__(QuietPrinter(sys.stdout, prefix=Environment(os.environ).text("LOG_FORMAT") != "json"))
+        super().__init__(QuietPrinter(sys.stdout, prefix=Environment(os.environ).text("LOG_FORMAT").lower() != "json"))
         self._process_ctor = LedProcess
         self.first_ended = ""
         self.asked_to_end_at = 0.0

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 
 Network = IPv4Network | IPv6Network
 CALLED_HOST_META = "HTTP_X_CALLED_HOST"
+# Called by machines, which know us by an address of our network or a proxy's own name as well.
+CALLED_BY_MACHINES = ("/webhooks/", "/healthz", "/readyz")
 
 
 def client_address_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -35,15 +37,15 @@ def client_address_middleware(get_response: Callable[[HttpRequest], HttpResponse
     return middleware
 
 
-def webhook_host_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
-    """A webhook counts by whatever name it was called: a STOP is not lost to a proxy that passes its own on.
+def machines_host_middleware(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Machines are answered by whatever name they call: a STOP is not lost to a proxy that passes its own name on.
 
     The name that was called is kept for the diagnosis page, in a header that nobody else can set.
     """
     public_host = urlsplit(settings.PUBLIC_URL).netloc
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith("/webhooks/"):
+        if request.path_info.startswith(CALLED_BY_MACHINES):
             request.META[CALLED_HOST_META] = request.META.get("HTTP_HOST", "")
             request.META["HTTP_HOST"] = public_host
         return get_response(request)

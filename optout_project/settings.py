@@ -82,7 +82,7 @@ INSTALLED_APPS = [
 # simple_history's middleware is left out on purpose: who acted is passed to opt_outs.py by its caller.
 MIDDLEWARE = [
     "optout_project.proxies.client_address_middleware",
-    "optout_project.proxies.webhook_host_middleware",
+    "optout_project.proxies.machines_host_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

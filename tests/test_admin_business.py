@@ -4,6 +4,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from cryptography.fernet import Fernet
+from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
@@ -46,6 +48,15 @@ def test_a_key_is_shown_once_and_never_again(world: World, boss: Client) -> None
     again = boss.get(answer.headers["Location"]).content.decode()
     assert key not in again
     assert row.digest not in again
+
+
+def test_a_new_key_that_nothing_opens_any_more_does_not_break_the_pages_of_keys(
+    boss: Client, settings: LazySettings
+) -> None:
+    address = boss.post(page("accounts.apikey", "add"), {"name": "CRM", "scopes": ["read"]}).headers["Location"]
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    shown = boss.get(address)
+    assert (shown.status_code, shown.context["new_key"]) == (200, "")
 
 
 def test_lift_and_emergency_are_unticked(boss: Client) -> None:

@@ -6,7 +6,7 @@ from django.core.cache import caches
 from django.db import OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
-from django.test import Client
+from django.test import Client, override_settings
 
 from optout_project import health
 
@@ -30,6 +30,16 @@ def _migrated(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_live_process_says_so_without_the_database(client: Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.usefixtures("_migrated")
+@pytest.mark.parametrize("name", ["10.1.2.3:8000", "127.0.0.1", "web"])
+def test_load_balancers_ask_by_any_name(name: str) -> None:
+    """Whoever sets ALLOWED_HOSTS names what people type: containers ask themselves, and balancers, by address."""
+    with override_settings(ALLOWED_HOSTS=["sms.example.com"], PUBLIC_URL="https://sms.example.com"):
+        client = Client(headers={"host": name})
+        assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+        assert client.get("/admin/login/").status_code == 400
 
 
 @pytest.mark.usefixtures("_migrated")

@@ -77,7 +77,7 @@ def test_a_link_to_a_list_is_in_no_log(capsys: pytest.CaptureFixture[str]) -> No
     assert json.loads(capsys.readouterr().err)["event"] == "Method Not Allowed (POST): /files/***/"
 
 
-@pytest.mark.parametrize(("log_format", "before"), [("json", ""), ("text", "12:00:00 web")])
+@pytest.mark.parametrize(("log_format", "before"), [("json", ""), ("JSON", ""), ("text", "12:00:00 web")])
 def test_a_line_of_json_has_nothing_before_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log_format: str, before: str
 ) -> None:
