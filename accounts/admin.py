@@ -77,10 +77,10 @@ class BusinessAdmin(VisitPages):
 
     form = SettingsForm
     tenant_path = ""
-    list_display = ("name", "brand_name", "country", "how_far", active_label)
+    list_display = ("name", "brand_name", "in_country", "how_far", active_label)
     ordering = ("name",)
     change_list_template = "admin/accounts/tenant/list.html"
-    operator_columns = ("name", "country", "time_zone", active_label)
+    operator_columns = ("name", "in_country", "time_zone", active_label)
     operator_fieldsets = (
         ("Business", {"fields": ("name",)}),
         ("Where", {"fields": ("country", "time_zone", "language")}),
@@ -103,6 +103,10 @@ class BusinessAdmin(VisitPages):
     @admin.display(description="an opt-out reaches")
     def how_far(self, row: Tenant) -> str:
         return str(row.get_opt_out_scope_display())
+
+    @admin.display(description="country", ordering="country")
+    def in_country(self, row: Tenant) -> str:
+        return dict(phone.countries()).get(row.country, row.country)
 
     @admin.display(description="opt-out page")
     def opt_out_page(self, row: Tenant) -> SafeString:
