@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from accounts import businesses
+from accounts import businesses, phone
 from accounts.admin_base import TenantAdmin, businesses_of, person_of
 from accounts.admin_forms import CHOSEN, settings_field
 from accounts.admin_visits import VisitPages
@@ -56,10 +56,10 @@ class BusinessAdmin(VisitPages):
 
     form = SettingsForm
     tenant_path = ""
-    list_display = ("name", "brand_name", "country", "how_far", active_label)
+    list_display = ("name", "brand_name", "in_country", "how_far", active_label)
     ordering = ("name",)
     change_list_template = "admin/accounts/tenant/list.html"
-    operator_columns = ("name", "country", "time_zone", active_label)
+    operator_columns = ("name", "in_country", "time_zone", active_label)
     operator_fieldsets = (
         ("Business", {"fields": ("name",)}),
         ("Where", {"fields": ("country", "time_zone", "language")}),
@@ -82,6 +82,10 @@ class BusinessAdmin(VisitPages):
     @admin.display(description="an opt-out reaches")
     def how_far(self, row: Tenant) -> str:
         return str(row.get_opt_out_scope_display())
+
+    @admin.display(description="country", ordering="country")
+    def in_country(self, row: Tenant) -> str:
+        return dict(phone.countries()).get(row.country, row.country)
 
     @admin.display(description="opt-out page")
     def opt_out_page(self, row: Tenant) -> SafeString:

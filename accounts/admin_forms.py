@@ -48,6 +48,7 @@ class _Worded:
     def use_our_words(self) -> None:
         for name, words in {
             "username": USERNAME,
+            "email": {"label": "E-mail address"},
             "is_staff": {"help_text": MAY_LOG_IN},
             "is_active": {"help_text": ACTIVE},
         }.items():

@@ -336,7 +336,7 @@ SIMPLE_HISTORY_HISTORY_CHANGE_REASON_USE_TEXT_FIELD = True
 SIMPLE_HISTORY_DATE_INDEX = False  # history is read per opt-out, in the order of its keys
 
 # In this order: what comes later wins. The last one knows of all the others.
-OWN_SCRIPTS = ("by_keyboard",)
+OWN_SCRIPTS = ("by_keyboard", "choices")
 OWN_STYLES = ("pieces", "forms", "lists", "conversations", "connections", "jobs", "start", "narrow")
 
 

@@ -87,6 +87,7 @@ def test_a_form_has_exactly_the_fields_of_its_provider(boss: Client, slug: str) 
         field = form.fields[SETTING + one.name]
         assert (field.label, field.required) == (one.label, one.required)
         assert one.find in field.help_text
+        assert not any(f">{code}<" in str(form[SETTING + one.name]) for code in ("shared_key", "either", "sms", "a2p"))
         if one.secret:
             assert field.widget.attrs["autocomplete"] == "off"
             assert one.multiline or field.widget.input_type == "password"

@@ -73,6 +73,8 @@ def test_strangers_may_read_it(client: Client) -> None:
     page = client.get("/api/docs/")
     assert page.status_code == 200
     assert b"cdn" not in page.content
+    assert b'<html lang="en">' in page.content
+    assert b'<main id="swagger-ui">' in page.content
     for address in ("/api/schema", "/api/docs"):
         assert client.get(address).headers["Location"] == f"{address}/"
 

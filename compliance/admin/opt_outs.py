@@ -142,7 +142,8 @@ class OptOutAdmin(SearchedByNumber, WithSavedFilters, WithBulkOptOut, WithTicked
         if request.method not in READS:
             return HttpResponseNotAllowed(READS)
         row = self.find(request, object_id)
-        context = {"original": row, "timeline": timeline_of(row), "sentence": sentence_of(row)}
+        said = {"timeline": timeline_of(row), "sentence": sentence_of(row)}
+        context = {"original": row, "title": f"History of {row}", **said}
         return self.show(request, "admin/compliance/optout/history.html", context)
 
     def opt_out_view(self, request: HttpRequest) -> HttpResponse:

@@ -86,5 +86,5 @@ class OwnWordingAdmin(TenantAdmin):
         return self.show(
             request,
             "admin/compliance/wording_history.html",
-            {"original": row, "steps": steps_of(row), "row_address": address},
+            {"original": row, "title": f"History of {row}", "steps": steps_of(row), "row_address": address},
         )

@@ -86,9 +86,13 @@ class ReplyAdmin(OwnWordingAdmin):
         "own words, or to answer a keyword of yours."
     )
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        fields = super().get_fields(request, obj)
+        return fields if obj is None else ["language_shown" if name == "language" else name for name in fields]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         fields = super().get_readonly_fields(request, obj)
-        return fields if obj is None else [*fields, "kind", "language"]
+        return fields if obj is None else [*fields, "kind", "language_shown"]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The built-in text of the reply that is asked for, to start from."""

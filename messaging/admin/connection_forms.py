@@ -63,7 +63,7 @@ class ConnectionForm(forms.Form):
         common["initial"] = self.kept.get(setting.name, setting.default)
         if setting.choices:
             blank = [] if setting.required else [("", "–")]
-            choices = [*blank, *((choice, choice) for choice in setting.choices)]
+            choices = [*blank, *setting.named_choices]
             return forms.ChoiceField(choices=choices, widget=widgets.UnfoldAdminSelectWidget, **common)
         widget = widgets.UnfoldAdminTextareaWidget if setting.multiline else widgets.UnfoldAdminTextInputWidget
         return forms.CharField(widget=widget(attrs={"autocomplete": "off"}), **common)

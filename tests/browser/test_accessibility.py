@@ -16,6 +16,7 @@ from tests.demo_world import found_demo
 
 __all__ = ["browser", "rows", "world"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+CHOICES_STAND = "!document.querySelector('.admin-autocomplete') || !!document.querySelector('[id^=label-of-]')"
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 
@@ -76,4 +77,5 @@ def look(page: Page, address: str, rules: dict[str, Any]) -> list[str]:
         page.goto(address)
     except Error as error:
         return [] if "Download is starting" in str(error) else [f"{address}: {error}"]
+    page.wait_for_function(CHOICES_STAND)
     return [f"{address}: {fault}" for fault in violations(page, rules)]

@@ -40,6 +40,12 @@ class Setting:
     multiline: bool = False
     default: str = ""
     choices: tuple[str, ...] = ()
+    choice_words: tuple[str, ...] = ()  # what people read in their place, in the same order
+
+    @property
+    def named_choices(self) -> list[tuple[str, str]]:
+        """Each choice with its words."""
+        return list(zip(self.choices, self.choice_words or self.choices, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +143,8 @@ def _read(slug: str, data: Mapping[str, Any]) -> Facts:
 
 
 def _read_setting(row: Mapping[str, Any]) -> Setting:
-    return Setting(**{**row, "choices": tuple(row.get("choices", ()))})
+    lists = {name: tuple(row.get(name, ())) for name in ("choices", "choice_words")}
+    return Setting(**{**row, **lists})
 
 
 def _read_code(row: Mapping[str, Any]) -> Code:
