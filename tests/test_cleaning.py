@@ -269,6 +269,26 @@ def test_a_killed_worker_s_answers_are_taken_over(acme: Business, monkeypatch: p
     assert StoredFile.objects.count() == 3
 
 
+def test_a_list_that_is_read_in_another_way_meanwhile_is_asked_about_anew(
+    acme: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release may read more numbers: whoever was no number was not asked about."""
+    asked = Asked(monkeypatch, dies_at=FOUR[3])
+    read_number = cleaning.read_number
+    wrong = {OTHER_PERSON: "12"}
+    monkeypatch.setattr(cleaning, "read_number", lambda cell, country: read_number(wrong.get(cell, cell), country))
+    job = killed(acme)
+    wrong.clear()
+    text_in(acme, "STOP", from_=OTHER_PERSON)
+    working.go_on(job.key)
+    job.refresh_from_db()
+    assert (job.state, job.failures) == ("running", 1)
+    del asked.numbers[:]
+    assert [row[0] for row in lines(go_on(job, timedelta(minutes=1)).removed)[1:]] == [OTHER_PERSON, PERSON]
+    assert asked.numbers == FOUR
+    assert StoredFile.objects.count() == 3
+
+
 def test_an_answer_that_has_grown_old_is_asked_for_again(acme: Business, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever opted out while the work stood still must not be among those who may be texted."""
     asked = Asked(monkeypatch, dies_at=FOUR[3])

@@ -3,9 +3,10 @@
 Kept while the work lasts, and an hour at most: whoever opts out meanwhile must not be among those who may be texted.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import IO, NamedTuple
 
 from django.utils import timezone
@@ -17,6 +18,11 @@ from compliance.transfer.jobs import Interrupted, Turn
 HOLD_FOR = timedelta(hours=1)
 KEPT_EVERY = 100_000  # lines
 PARTS_KEPT = timedelta(days=1)  # whoever goes on within the hour reads them for longer than that
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC).isoformat()
+
+
+class ReadDifferently(Exception):
+    """The lines are no longer read as when the gate was asked: by a newer release, or as of another country."""
 
 
 class Refused(NamedTuple):
@@ -34,6 +40,16 @@ class Answers:
         self._turn, self._draft = turn, draft
         self._known = iter(self._read_parts())
         self._next = next(self._known, None)
+        self._until, self._digest = 0, hashlib.blake2b(digest_size=16)
+
+    def note_read(self, numbers: Iterable[str], until: int) -> None:
+        """Take in what a batch of lines was read as. Raises ReadDifferently: the next stretch begins anew."""
+        self._digest.update("\n".join((*numbers, "")).encode())
+        cursor, before, self._until = self._turn.job.cursor, self._until, until
+        comes_past = before < cursor["line"] <= until
+        if comes_past and (until, self._digest.hexdigest()) != (cursor["line"], cursor.get("read")):
+            self._turn.note(cursor={**cursor, "began": LONG_AGO})
+            raise ReadDifferently("The list is read in another way than before, so it is cleaned anew.")
 
     def _read_parts(self) -> Iterator[Refused]:
         for part in self._parts():
@@ -62,7 +78,13 @@ class Answers:
     def _keep(self, until: int, done: int) -> None:
         job, now = self._turn.job, timezone.now()
         part = files.keep_file(job.tenant, f"part of list {job.pk}", self._draft, files.JSON, now, PARTS_KEPT)
-        cursor = {**job.cursor, "line": until, "done": done, "parts": [*job.cursor["parts"], part.pk]}
+        cursor = {
+            **job.cursor,
+            "line": until,
+            "done": done,
+            "read": self._digest.hexdigest(),
+            "parts": [*job.cursor["parts"], part.pk],
+        }
         with files.dropped_when(Interrupted, part):
             self._turn.note(cursor=cursor)
         self._draft.seek(0)

@@ -147,6 +147,7 @@ def _sort_lines(turn: Turn, job: CleanedList, content: IO[bytes], lists: Sorted,
 def _answer(job: CleanedList, batch: list[Line], answers: Answers, done: int) -> None:
     """Ask the gate about the lines of a batch that it was not asked about before."""
     fresh = []
+    answers.note_read((line.number if line.outcome == KEPT else "" for line in batch), batch[-1].place)
     for line in batch:
         if line.outcome != KEPT:
             continue
