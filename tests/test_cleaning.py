@@ -16,6 +16,7 @@ from openpyxl import Workbook, load_workbook
 from accounts.models import ConsentPolicy, Tenant
 from compliance import gate
 from compliance.file_formats import UnreadableFile
+from compliance.list_files import read_number
 from compliance.models import CleanedList, Recipient, StoredFile
 from compliance.transfer import files, working
 from compliance.transfer.cleaning import answers, guess_columns, read_first_lines, start_cleaning, take_list
@@ -274,8 +275,7 @@ def test_a_list_that_is_read_in_another_way_meanwhile_is_asked_about_anew(
 ) -> None:
     """A release may read more numbers: whoever was no number was not asked about."""
     asked = Asked(monkeypatch, dies_at=FOUR[3])
-    read_number = cleaning.read_number
-    wrong = {OTHER_PERSON: "12"}
+    wrong: dict[str, str] = {OTHER_PERSON: "12"}
     monkeypatch.setattr(cleaning, "read_number", lambda cell, country: read_number(wrong.get(cell, cell), country))
     job = killed(acme)
     wrong.clear()
