@@ -276,7 +276,7 @@ def test_a_list_that_is_read_in_another_way_meanwhile_is_asked_about_anew(
     """A release may read more numbers: whoever was no number was not asked about."""
     asked = Asked(monkeypatch, dies_at=FOUR[3])
     wrong: dict[str, str] = {OTHER_PERSON: "12"}
-    monkeypatch.setattr(cleaning, "read_number", lambda cell, country: read_number(wrong.get(cell, cell), country))
+    monkeypatch.setattr(cleaning, "read_number", lambda cell, country: read_number(wrong.get(cell) or cell, country))
     job = killed(acme)
     wrong.clear()
     text_in(acme, "STOP", from_=OTHER_PERSON)
