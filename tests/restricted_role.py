@@ -1,5 +1,6 @@
 """The role that docs/operating.md gives the processes on PostgreSQL."""
 
+import os
 import re
 
 from django.db import connection
@@ -17,8 +18,12 @@ def statements() -> list[str]:
 
 
 def become_it() -> None:
-    """Go on as that role: for a test whose transaction is taken back, and the role with it."""
+    """Go on as such a role, of another name: roles are shared by all databases of a server, and one may stand there.
+
+    For a test whose transaction is taken back, and the role with it.
+    """
+    own = f"{ROLE}_{os.getpid()}"
     with connection.cursor() as cursor:
         for statement in statements():
-            cursor.execute(statement)
-        cursor.execute(f"SET LOCAL ROLE {ROLE}")
+            cursor.execute(statement.replace(ROLE, own))
+        cursor.execute(f"SET LOCAL ROLE {own}")
