@@ -22,6 +22,7 @@ from optout_project.processes import supervise
 MODES = ("run", "serve")
 SECONDS_TO_ANSWER = 60
 SECONDS_BETWEEN_LOOKS = 0.5
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +48,7 @@ def end_quietly_on_signals() -> None:
     supervise() takes the signals over; until it has, their default would end this process alone, or with a status of
     failure. Under nohup a closed terminal stays ignored.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: sys.exit(0))
 
@@ -129,12 +130,43 @@ def prepare(mode: str, settings: Mapping[str, str]) -> str:
 def manage(*arguments: str) -> str:
     """Run a management command. Where it fails, its last line says why and the command itself shows more."""
     command = [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()[-1]
+    status, output, errors = run_to_its_end(command)
+    if status:
+        reason = (errors.strip() or output.strip() or "no reason given").splitlines()[-1]
         raise SystemExit(f"{reason}\n(`.venv/bin/python manage.py {arguments[0]}` failed; run it to see more.)")
-    sys.stderr.write(done.stderr)
-    return done.stdout
+    sys.stderr.write(errors)
+    return output
+
+
+def run_to_its_end(command: list[str]) -> tuple[int, str, str]:
+    """Status, output and errors of a command. A signal that ends us ends it too, even one that comes while it starts.
+
+    subprocess.run leaves a command behind where a signal comes after the fork and before it knows of its child.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        running = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=_hear_signals,  # noqa: PLW1509 - no threads run yet
+        )
+    except BaseException:
+        _hear_signals()
+        raise
+    with running:
+        try:
+            _hear_signals()
+            output, errors = running.communicate()
+        except BaseException:
+            running.kill()
+            raise
+    return running.returncode, output, errors
+
+
+def _hear_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def demo_lines(url: str, demo: Mapping[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ def caller(acme: Business) -> Caller:
 def lists(acme: Business, globex: Business) -> None:
     """One who opted out, one who is held, and one who closed a single number."""
     builders.text_in(acme, "STOP", from_=BLOCKED)
-    builders.text_in(acme, "take me off", from_=HELD)
+    builders.text_in(acme, "who is this? stop", from_=HELD)
     builders.opt_out_by_staff(acme, BY_NUMBER, sender=acme.long_code)
     builders.opt_out_by_staff(globex, FREE)
 
