@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 
+import psycopg
 import pytest
 import time_machine
 from django.db import connection, transaction
@@ -119,6 +120,17 @@ def test_a_change_under_way_is_waited_for_or_taken_again(acme: Business) -> None
     may_commit.set()
     slow.join()
     assert boundary.find_boundary() == max(boundary.History.objects.values_list("history_id", flat=True))
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one database in a file")
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_another_database_of_the_server(acme: Business) -> None:
+    text_in(acme, "STOP")
+    here = connection.get_connection_params()
+    there = {name: here[name] for name in ("user", "password", "host", "port") if name in here}
+    with psycopg.connect(dbname="postgres", **there) as other:
+        other.execute("SELECT pg_current_xact_id()")
+        assert boundary.find_boundary(wait_seconds=0.2) is not None
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite writes one after the other")

@@ -17,6 +17,17 @@ from compliance.models import OptOut
 WAIT_SECONDS = 10.0
 LOOK_EVERY_SECONDS = 0.05
 
+# A snapshot names the transactions of all databases of a server; none of another one can change this history. Which
+# they are tells a transaction's lock on itself: of a session's own number only its own role may read.
+_UNDER_WAY = """
+SELECT under_way::text FROM pg_snapshot_xip(pg_current_snapshot()) AS under_way WHERE NOT EXISTS (
+    SELECT FROM pg_locks held JOIN pg_stat_activity session USING (pid)
+    WHERE held.locktype = 'transactionid' AND held.mode = 'ExclusiveLock' AND held.granted
+    AND held.transactionid::text::bigint = under_way::text::bigint % 4294967296
+    AND session.datname <> current_database()
+)
+"""
+
 History = OptOut.history.model
 
 
@@ -42,7 +53,7 @@ def changed_after(tenant: Tenant, boundary: int) -> QuerySet[OptOut]:
 
 
 def _transactions_under_way() -> set[str]:
-    """The transactions of others that have written something and not committed it yet.
+    """The transactions of others in this database that have written something and not committed it yet.
 
     A snapshot leaves out those that are younger than every one that has ended: so one of our own ends first.
     """
@@ -50,5 +61,5 @@ def _transactions_under_way() -> set[str]:
         return set()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_current_xact_id()")
-        cursor.execute("SELECT pg_snapshot_xip(pg_current_snapshot())::text")
+        cursor.execute(_UNDER_WAY)
         return {row[0] for row in cursor.fetchall()}
