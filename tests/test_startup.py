@@ -295,6 +295,7 @@ def test_it_starts_answers_and_ends_whole_on_ctrl_c(started: _Started) -> None:
     assert env.read_file(started.folder / "settings.env")["PORT"] == str(started.port)
 
 
+@pytest.mark.processes
 @pytest.mark.usefixtures("migrated")
 def test_it_ends_when_its_terminal_is_gone_though_nobody_signals_it(tmp_path: Path) -> None:
     controller, terminal = pty.openpty()
@@ -310,7 +311,7 @@ def test_it_ends_when_its_terminal_is_gone_though_nobody_signals_it(tmp_path: Pa
 
 @pytest.mark.usefixtures("migrated")
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("step", ["Preparing the database", "Starting"])
+@pytest.mark.parametrize("step", ["Preparing the database", pytest.param("Starting", marks=pytest.mark.processes)])
 def test_a_signal_while_it_still_starts_ends_it_too(started: _Started, step: str, number: signal.Signals) -> None:
     started.wait_for(step)
     started.process.send_signal(number)
@@ -318,6 +319,7 @@ def test_a_signal_while_it_still_starts_ends_it_too(started: _Started, step: str
     assert "Traceback" not in started.output
 
 
+@pytest.mark.processes
 @pytest.mark.usefixtures("migrated")
 def test_when_one_process_dies_all_end_with_a_sentence(started: _Started) -> None:
     started.wait_for("create_business")
