@@ -23,10 +23,37 @@ CODE_BYTES = 10  # 80 bits: too many to try, so that a quick digest does (as for
 STEP_SECONDS, STEPS_OFF = 30, 1
 
 
-class AuthenticatorApp(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[misc] # django-otp has no types
-    """An app that shows codes of six digits for half a minute each (TOTP, RFC 6238)."""
+class CodeDevice(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[misc] # django-otp has no types
+    """Something that codes are checked against. Each counts once, and wrong ones must wait ever longer."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        abstract = True
+
+    def verify_token(self, token: str) -> bool:
+        """Whether this code counts now. django-otp calls it with the row locked."""
+        if not self.verify_is_allowed()[0]:
+            return False
+        if not self.use_up(token):
+            self.throttle_increment()
+            return False
+        self.throttle_reset(commit=False)
+        self.set_last_used_timestamp(commit=False)
+        self.save()
+        return True
+
+    def use_up(self, token: str) -> bool:
+        """Whether the code is one, which then counts no more; not yet saved."""
+        raise NotImplementedError
+
+    def get_throttle_factor(self) -> float:
+        return 1.0
+
+
+class AuthenticatorApp(CodeDevice):
+    """An app that shows codes of six digits for half a minute each (TOTP, RFC 6238)."""
+
     encrypted_key = models.TextField(editable=False)
     drift = models.SmallIntegerField(default=0)  # steps that its clock is known to be off
     last_step = models.BigIntegerField(default=-1)  # of the newest code that was taken: none counts twice
@@ -61,28 +88,18 @@ class AuthenticatorApp(TimestampMixin, ThrottlingMixin, Device):  # type: ignore
         codes.time = moment
         return codes
 
-    def verify_token(self, token: str) -> bool:
-        """Whether the app shows this code now, or did half a minute ago. django-otp calls it with the row locked."""
-        if not self.verify_is_allowed()[0]:
-            return False
+    def use_up(self, token: str) -> bool:
+        """Whether the app shows this code now, or did half a minute ago."""
         codes = self.code_at(time.time())
         if not token.isascii() or not token.isdigit() or not codes.verify(int(token), STEPS_OFF, self.last_step + 1):
-            self.throttle_increment()
             return False
         self.last_step, self.drift = codes.t(), codes.drift
-        self.throttle_reset(commit=False)
-        self.set_last_used_timestamp(commit=False)
-        self.save()
         return True
 
-    def get_throttle_factor(self) -> float:
-        return 1.0
 
-
-class RecoveryCodes(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[misc] # django-otp has no types
+class RecoveryCodes(CodeDevice):
     """Codes to be kept on paper, each of which lets in once."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     digests = models.JSONField(default=list, editable=False)
 
     class Meta:
@@ -99,19 +116,10 @@ class RecoveryCodes(TimestampMixin, ThrottlingMixin, Device):  # type: ignore[mi
         """What is kept of codes."""
         return [hashlib.sha256(code.encode()).hexdigest() for code in codes]
 
-    def verify_token(self, token: str) -> bool:
-        """Whether this is one of the codes, which then is used up. django-otp calls it with the row locked."""
-        if not self.verify_is_allowed()[0]:
-            return False
+    def use_up(self, token: str) -> bool:
+        """Whether this is one of the codes that are left."""
         (digest,) = self.digests_of([token])
         if digest not in self.digests:
-            self.throttle_increment()
             return False
         self.digests.remove(digest)
-        self.throttle_reset(commit=False)
-        self.set_last_used_timestamp(commit=False)
-        self.save()
         return True
-
-    def get_throttle_factor(self) -> float:
-        return 1.0

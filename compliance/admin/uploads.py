@@ -10,8 +10,8 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from accounts.admin_base import require
 from compliance.admin.list_jobs import ListJobAdmin
+from compliance.file_formats import MEGABYTE
 
-MEGABYTE = 1024 * 1024
 FORM_AROUND = 64 * 1024  # what a form is larger than its file
 
 
