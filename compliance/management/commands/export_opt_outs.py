@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from compliance.management.commands.import_opt_outs import find_tenant
+from compliance.management.lists import find_tenant
 from compliance.transfer import WRITERS, export_opt_outs
 
 
